@@ -1,0 +1,1 @@
+export type { CheckpointOp, CheckpointOps, SaveCheckpoint } from './ops.ts';

@@ -1,0 +1,1 @@
+export type { AsyncCommitter, Committer, Op, StoreModule, Verdict } from './port.ts';

@@ -1,0 +1,1 @@
+export type { AttemptEvent, AttemptOrder, Executor, RunContext, WorkerPolicy } from './executor.ts';

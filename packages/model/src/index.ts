@@ -1,0 +1,37 @@
+export { CODE_FIELDS, type Fingerprint, fingerprintClass, fingerprintDifferences } from './fingerprint.ts';
+export {
+  compareTasks,
+  type CoordinatorId,
+  coordinatorId,
+  type Epoch,
+  type Incarnation,
+  incarnation,
+  type LeaseKey,
+  leaseText,
+  parseLease,
+  type RunId,
+  runId,
+  type RunOrd,
+  type TaskKey,
+  type TaskNo,
+  taskText,
+  type WorkerId,
+  workerId,
+} from './ids.ts';
+export type { Json } from './json.ts';
+export type { AttemptOutcome, AttemptResult, CaseResult, Failure, Grade } from './outcome.ts';
+export { isTerminal, mayFollow, type RunState, TASK_TRANSITIONS, type TaskState } from './state.ts';
+export {
+  type CommandBody,
+  DEFAULT_POLICY,
+  type ModuleBody,
+  type OnDisconnect,
+  type RunSpec,
+  type SuiteSpec,
+  type TaskBody,
+  type TaskPolicy,
+  type TaskSpec,
+  type TestBody,
+  type TestUnit,
+  unitText,
+} from './task.ts';

@@ -1,0 +1,28 @@
+export { CLOSE, type CloseMeaning, type CloseReaction, reactionTo } from './codes.ts';
+export {
+  type Beat,
+  type BeatAck,
+  type CoordinatorFrame,
+  coordinatorFrame,
+  type DataFrame,
+  type Hello,
+  type Welcome,
+  type WorkerFrame,
+  workerFrame,
+} from './frames.ts';
+export { LIMITS, PROTOCOL_VERSIONS, SUBPROTOCOL, WORKER_PATH } from './limits.ts';
+export {
+  type AssignedLease,
+  type Assignment,
+  attemptResult,
+  type CoordinatorMessage,
+  coordinatorMessage,
+  fingerprintSchema,
+  type Registration,
+  registration,
+  runSpec,
+  taskBody,
+  taskPolicy,
+  type WorkerMessage,
+  workerMessage,
+} from './messages.ts';

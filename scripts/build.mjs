@@ -1,0 +1,50 @@
+// Builds every package that has a manifest with `exports`: ESM by tsup, declarations by `tsc -b`.
+// One process for all of them: starting tsup once a package would cost more than the building.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'tsup';
+
+const root = resolve(import.meta.dirname, '..');
+const started = performance.now();
+const folders = ['packages', 'apps', 'tools'].flatMap((area) =>
+  existsSync(join(root, area)) ? readdirSync(join(root, area)).map((name) => join(root, area, name)) : [],
+);
+
+let built = 0;
+for (const folder of folders) {
+  const path = join(folder, 'package.json');
+  if (!existsSync(path)) continue;
+  const manifest = JSON.parse(readFileSync(path, 'utf8'));
+  const entries = entriesOf(manifest);
+  if (entries.length === 0) continue;
+  await build({
+    entry: Object.fromEntries(entries.map((entry) => [entry, join(folder, 'src', `${entry}.ts`)])),
+    outDir: join(folder, 'dist'),
+    format: 'esm',
+    target: 'node22',
+    platform: 'node',
+    splitting: true,
+    sourcemap: true,
+    clean: false,
+    silent: true,
+    config: false,
+    dts: false,
+    external: [...Object.keys(manifest.dependencies ?? {}), ...Object.keys(manifest.peerDependencies ?? {}), /^@holdfast\//],
+  });
+  built += 1;
+}
+
+const declarations = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-b'], { cwd: root, stdio: 'inherit' });
+if (declarations.status !== 0) process.exit(declarations.status ?? 1);
+console.error(`built ${built} packages in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+
+/** Entry points without `src/` and `.ts`: what `exports` and `holdfast.entries` name. */
+function entriesOf(manifest) {
+  const exported = Object.values(manifest.exports ?? {})
+    .map((target) => target['@holdfast/source'])
+    .filter(Boolean);
+  return [
+    ...new Set([...exported.map((file) => file.replace(/^\.\/src\//, '').replace(/\.ts$/, '')), ...(manifest.holdfast?.entries ?? [])]),
+  ];
+}
