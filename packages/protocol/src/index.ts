@@ -10,6 +10,7 @@ export {
   type WorkerFrame,
   workerFrame,
 } from './frames.ts';
+export { createHeldDigest, type HeldDigest } from './held.ts';
 export { LIMITS, PROTOCOL_VERSIONS, SUBPROTOCOL, WORKER_PATH } from './limits.ts';
 export {
   type AssignedLease,

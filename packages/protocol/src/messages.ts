@@ -115,8 +115,10 @@ export const workerMessage = z.discriminatedUnion('t', [
   }),
   /** A child process began to work on the lease. */
   z.object({ t: z.literal('started'), ...lease }),
-  /** The attempt ended. Business key: the lease. */
-  z.object({ t: z.literal('finished'), ...lease, result: attemptResult }),
+  /** Cases of a result too large for one message; `finished` follows and says how many parts there were. */
+  z.object({ t: z.literal('part'), ...lease, part: count, cases: z.array(caseResult).max(10_000) }),
+  /** The attempt ended. Business key: the lease. `parts`: so many `part` messages carry further cases, in order, before `result.cases`. */
+  z.object({ t: z.literal('finished'), ...lease, parts: z.int().min(0).max(256).optional(), result: attemptResult }),
   /** Given back unstarted, or stopped on request of a drain: no attempt is counted as lost. */
   z.object({ t: z.literal('released'), ...lease, reason: text }),
   /** Ended without a result: its process died with an earlier life of the worker, or the local policy stopped it. */
@@ -170,6 +172,8 @@ export const coordinatorMessage = z.discriminatedUnion('t', [
       .min(1)
       .max(256),
   }),
+  /** The run is over: what was kept for it may be forgotten. */
+  z.object({ t: z.literal('forget'), run: ordinal }),
   /** Ask the attempt to end: SIGTERM, then SIGKILL after its grace period. `released` or `finished` follows. */
   z.object({ t: z.literal('stop'), ...lease, as: z.enum(['cancelled', 'released', 'revoked']) }),
   z.object({ t: z.literal('pause'), ...lease, paused: z.boolean() }),
