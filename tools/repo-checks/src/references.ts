@@ -58,7 +58,14 @@ export function writeTsconfigs(workspace: Workspace): void {
   for (const [path, content] of expectedTsconfigs(workspace)) writeFileSync(join(workspace.root, path), content);
 }
 
-const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+/** JSON exactly as the formatter leaves it: lists of texts on one line. */
+function json(value: unknown): string {
+  const text = JSON.stringify(value, null, 2).replace(
+    /\[\n\s+("[^"\n]*"(?:,\n\s+"[^"\n]*")*)\n\s+\]/g,
+    (_, items: string) => `[${items.replace(/,\n\s+/g, ', ')}]`,
+  );
+  return `${text}\n`;
+}
 
 function reference(from: Package, to: Package, file: string): { path: string } {
   return { path: `${posix.relative(from.folder, to.folder)}/${file}` };
