@@ -33,6 +33,8 @@ export type Recognised =
       readonly suite: SuiteSpec;
       /** Environment of the command. */
       readonly env: Readonly<Record<string, string>>;
+      /** Absolute folder it runs in. Default: the folder where it was typed; a script runs where its package.json is. */
+      readonly cwd?: string;
       /** Sentences for the user: what was taken over, what is kept serial. */
       readonly notes: readonly string[];
       /** The runner's own flags that Holdfast takes over. */

@@ -21,7 +21,7 @@ export interface HostRunner {
 
 export type OpenRequest = Extract<HostRequest, { t: 'open' }>;
 
-/** Serves requests until `close` or the end of the stream, then exits 0. An `open` that throws answers `unusable` and exits 1. */
+/** Serves requests until `close` or the end of the stream, then exits 0. An `open` or `list` that throws answers `unusable` and exits 1. */
 export function serveHost(open: (request: OpenRequest) => Promise<HostRunner>): void {
   let runner: HostRunner | undefined;
   let turn = Promise.resolve();
@@ -39,8 +39,13 @@ export function serveHost(open: (request: OpenRequest) => Promise<HostRunner>): 
       return;
     }
     if (!runner) throw new Error(`a host was asked to ${request.t} before it was opened`);
-    if (request.t === 'list') emit({ t: 'listed', units: await runner.list() });
-    else await runner.run(request, emit);
+    if (request.t === 'run') return runner.run(request, emit);
+    try {
+      emit({ t: 'listed', units: await runner.list() });
+    } catch (error) {
+      emit({ t: 'unusable', reason: reasonOf(error) });
+      exit(1);
+    }
   };
   // Requests never overlap (H1). A throw here is a bug of the host: it dies, and its owner sees that (H2).
   const enqueue = (request: HostRequest): void => {

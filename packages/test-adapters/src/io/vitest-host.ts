@@ -15,9 +15,10 @@ import type { Failure, TestUnit } from '@holdfast/model';
 import type { HostEvent } from '../host-protocol.ts';
 import { failureOf, failureOfThrown } from './failure-text.ts';
 import { type HostRunner, type OpenRequest, serveHost } from './host-channel.ts';
+import { portable } from './paths.ts';
 import { siblingProgram } from './program.ts';
 import type { Project, Specification, Vitest, VitestNode } from './vitest-api.ts';
-import { createVitestReporter, portable, type VitestReporter } from './vitest-report.ts';
+import { createVitestReporter, type VitestReporter } from './vitest-report.ts';
 
 serveHost(openVitest);
 

@@ -4,9 +4,10 @@
  * R1 Each test case of the unit is emitted once, whatever vitest calls and in which order.
  * R2 What vitest knows to be wrong and belongs to no case ends up in `errors`.
  */
-import { relative, sep } from 'node:path';
+import { relative } from 'node:path';
 import type { CaseResult, Failure } from '@holdfast/model';
 import { failureOf } from './failure-text.ts';
+import { portable } from './paths.ts';
 import type { ConsoleLog, TestCase, TestModule, TestSuite, Vitest, VitestError } from './vitest-api.ts';
 
 /** What one run has reported so far. */
@@ -127,8 +128,6 @@ export function failureOfVitest(error: VitestError, prefix = ''): Failure {
   const stack = frames && frames.length > 0 ? `${name}${error.message ?? ''}\n${frames.join('\n')}` : error.stack;
   return failureOf(message, stack, error.diff);
 }
-
-export const portable = (path: string): string => (sep === '/' ? path : path.replaceAll(sep, '/'));
 
 function writeLog(log: ConsoleLog): void {
   (log.type === 'stdout' ? process.stdout : process.stderr).write(log.content);

@@ -1,0 +1,5 @@
+/** The name of a program however it was written: `node_modules/.bin/vitest`, `vitest.cmd`, `node_modules/vitest/vitest.mjs`. */
+export function programName(program: string): string {
+  const name = program.replaceAll('\\', '/').split('/').at(-1) ?? '';
+  return name.replace(/\.(cmd|exe|ps1|mjs|cjs|js)$/i, '');
+}
