@@ -1,3 +1,13 @@
+export {
+  decodeFrame,
+  encodeData,
+  encodeFrame,
+  encodeMessage,
+  type EncodedMessage,
+  encodePiece,
+  type MessageProblem,
+  readMessage,
+} from './codec.ts';
 export { CLOSE, type CloseMeaning, type CloseReaction, reactionTo } from './codes.ts';
 export {
   type Beat,
@@ -11,6 +21,7 @@ export {
   workerFrame,
 } from './frames.ts';
 export { createHeldDigest, type HeldDigest } from './held.ts';
+export { type JsonMeasure, scanJson } from './json-scan.ts';
 export { LIMITS, PROTOCOL_VERSIONS, SUBPROTOCOL, WORKER_PATH } from './limits.ts';
 export {
   type AssignedLease,

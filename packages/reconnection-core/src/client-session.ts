@@ -3,25 +3,31 @@
  */
 import type { DurationMs, Machine, MonoMs } from '@holdfast/kernel';
 import type { CoordinatorFrame, Registration, Welcome } from '@holdfast/protocol';
-
-/** Importance of a message: FIFO inside a lane, a lower lane leaves only when higher ones are empty. Only `background` may be dropped, counted. */
-export type Lane = 'critical' | 'high' | 'normal' | 'low' | 'background';
+import type { BackoffOptions } from './backoff.ts';
+import type { Lane } from './lane.ts';
+import type { SessionLimits } from './limits.ts';
 
 export type ClientInput =
   /** Begin to dial. */
   | { readonly kind: 'started' }
   /** The link asked for by `dial` is open. */
   | { readonly kind: 'linkOpened'; readonly link: number }
-  /** It did not open. `terminal`: dialling again cannot help (401, 403, wrong protocol). */
-  | { readonly kind: 'dialFailed'; readonly link: number; readonly reason: string; readonly terminal: boolean }
+  /** It did not open. `terminal`: dialling again cannot help (401, 403, wrong protocol). `code`: what `failed` then says, default 4401. */
+  | {
+      readonly kind: 'dialFailed';
+      readonly link: number;
+      readonly reason: string;
+      readonly terminal: boolean;
+      readonly code?: number | undefined;
+    }
   | { readonly kind: 'linkClosed'; readonly link: number; readonly code: number; readonly reason: string }
   /** A frame that passed its schema. */
   | { readonly kind: 'frameReceived'; readonly link: number; readonly frame: CoordinatorFrame }
   /** Bytes that did not: the link is closed with 4400. */
   | { readonly kind: 'rubbishReceived'; readonly link: number; readonly reason: string }
-  /** The application has a message. `key`: tell `settled` once it is committed by the peer. */
-  | { readonly kind: 'offered'; readonly lane: Lane; readonly payload: { readonly t: string }; readonly key?: string }
-  /** What heartbeats say from now on. */
+  /** The application has a message. `key`: tell `settled` once it is committed by the peer. Kept only while there is a session (I1). */
+  | { readonly kind: 'offered'; readonly lane: Lane; readonly payload: { readonly t: string }; readonly key?: string | undefined }
+  /** What heartbeats say from now on. Credit after none makes a beat due. */
   | { readonly kind: 'heldChanged'; readonly held: { readonly count: number; readonly hash: number }; readonly credits: number }
   /** Slots or labels changed; the next hello carries them. */
   | { readonly kind: 'registrationChanged'; readonly registration: Registration }
@@ -31,15 +37,17 @@ export type ClientInput =
   | { readonly kind: 'stalled'; readonly by: DurationMs };
 
 export type ClientEffect =
+  /** Open a link. Answer with `linkOpened` or `dialFailed`. */
   | { readonly kind: 'dial'; readonly link: number }
   /** One WebSocket text message. */
   | { readonly kind: 'transmit'; readonly link: number; readonly text: string }
+  /** Also aborts a dial that is under way. No answer is needed; a late one is ignored. */
   | { readonly kind: 'closeLink'; readonly link: number; readonly code: number; readonly reason: string }
   /** A message of the peer, in order, each once per session. */
   | { readonly kind: 'deliver'; readonly payload: unknown }
-  /** The session goes on, or a new one began: then what was in flight is gone, and an inventory follows (S1, S4). */
+  /** The session goes on, or a new one began: then what was in flight or waiting is gone, and an inventory follows (S1, S4). */
   | { readonly kind: 'opened'; readonly how: 'resumed' | 'fresh'; readonly reason?: string; readonly welcome: Welcome }
-  /** The link is gone; the next dial comes in `retryIn`. */
+  /** The link is gone, or a dial failed; the next dial comes in `retryIn`. */
   | { readonly kind: 'down'; readonly reason: string; readonly retryIn: DurationMs }
   /** The peer has committed the message offered with this key. */
   | { readonly kind: 'settled'; readonly key: string }
@@ -54,11 +62,54 @@ export type ClientEffect =
 
 export type ClientSession = Machine<ClientInput, ClientEffect, ClientSnapshot>;
 
+export interface ClientOptions {
+  /** The worker's id; the same for all its lives. */
+  readonly worker: string;
+  /** This life of the worker, random. */
+  readonly incarnation: string;
+  readonly registration: Registration;
+  /** Versions to offer, best first. Default `PROTOCOL_VERSIONS`. */
+  readonly protocol?: readonly number[];
+  readonly backoff?: Partial<BackoffOptions>;
+  /** Dials without a proven link between them before giving up; n is exactly n dials. Default 0: never gives up. */
+  readonly attemptsMax?: number;
+  /** From `dial` to `linkOpened`. Default 10 s. */
+  readonly dialWithin?: DurationMs;
+  /** From hello to welcome. Default 5 s. */
+  readonly welcomeWithin?: DurationMs;
+  /** A link that still answers after this long is proven, and the failures before it are forgotten. Default 5 s. */
+  readonly provenAfter?: DurationMs;
+  /** How long `shutdownAsked` waits for the peer to receive what was sent. Default 5 s. */
+  readonly drainWithin?: DurationMs;
+  /** Least time between two beats that report credit after none. Default 250 ms. */
+  readonly creditEvery?: DurationMs;
+  /** Limits of the window, the lanes and the frames. */
+  readonly limits?: Partial<SessionLimits>;
+}
+
 export interface ClientSnapshot {
   readonly state: 'idle' | 'connecting' | 'connected' | 'disconnected' | 'failed' | 'shutdown';
+  /** The state as `table.ts` names it. */
+  readonly phase: 'idle' | 'dialing' | 'greeting' | 'open' | 'draining' | 'waiting' | 'failed' | 'ended';
+  /** The current link; absent when there is none. */
+  readonly link: number | undefined;
+  /** The session that the next hello asks to resume. */
+  readonly session: string | undefined;
+  /** Dials since the last proven link. */
   readonly attempts: number;
   /** Messages not yet received by the peer. */
   readonly unreceived: number;
   /** Messages not yet committed by the peer. */
   readonly uncommitted: number;
+  /** Bytes waiting for the window. */
+  readonly queuedBytes: number;
+  /** Messages sent and not yet received by the peer. */
+  readonly inFlight: number;
+  /** Background messages dropped so far. */
+  readonly dropped: number;
+  /** The last round trips of beats in milliseconds, oldest first, at most 64. */
+  readonly roundTrips: readonly number[];
+  /** Times the session was resumed and times a new one began. */
+  readonly resumes: number;
+  readonly freshes: number;
 }

@@ -1,2 +1,17 @@
-export type { ClientEffect, ClientInput, ClientSession, ClientSnapshot, Lane } from './client-session.ts';
-export type { ServerEffect, ServerInput, ServerSession, ServerSnapshot } from './server-session.ts';
+export { BACKOFF, backoffDelay, type BackoffOptions } from './backoff.ts';
+export { createClientSession } from './client-machine.ts';
+export type { ClientEffect, ClientInput, ClientOptions, ClientSession, ClientSnapshot } from './client-session.ts';
+export { type Lane, LANES } from './lane.ts';
+export { SESSION_LIMITS, type SessionLimits } from './limits.ts';
+export { createServerSession } from './server-machine.ts';
+export type { ServerEffect, ServerInput, ServerOptions, ServerSession, ServerSnapshot } from './server-session.ts';
+export {
+  type Cell,
+  CLIENT_TABLE,
+  type ClientColumn,
+  type ClientStateKind,
+  diagram,
+  SERVER_TABLE,
+  type ServerColumn,
+  type ServerStateKind,
+} from './table.ts';

@@ -4,7 +4,8 @@
  */
 import type { DurationMs, Machine } from '@holdfast/kernel';
 import type { Hello, WorkerFrame } from '@holdfast/protocol';
-import type { Lane } from './client-session.ts';
+import type { Lane } from './lane.ts';
+import type { SessionLimits } from './limits.ts';
 
 export type ServerInput =
   /** A hello of this worker was committed. `fresh`: a session of an earlier incarnation or coordinator cannot go on. `session` and `token` are new secrets. */
@@ -16,23 +17,28 @@ export type ServerInput =
       readonly token: string;
     }
   | { readonly kind: 'frameReceived'; readonly link: number; readonly frame: WorkerFrame }
+  /** Bytes that are no frame: the link is closed with 4400. */
+  | { readonly kind: 'rubbishReceived'; readonly link: number; readonly reason: string }
   | { readonly kind: 'linkClosed'; readonly link: number; readonly reason: string }
-  /** The application has a message. */
+  /** The application has a message. Kept only while there is a session (I1). */
   | { readonly kind: 'offered'; readonly lane: Lane; readonly payload: { readonly t: string } }
-  /** All that follows from the peer's message `seq` is durable. Any order; acks stay cumulative. */
+  /** All that follows from the peer's message `seq` is durable; report every delivered message. Any order; acks stay cumulative. */
   | { readonly kind: 'committed'; readonly seq: number }
   /** Whether the leases named by beat `n` are the ones held here. */
   | { readonly kind: 'beatAnswered'; readonly n: number; readonly renewed: boolean }
-  /** Ends the session: `goaway`, then the close code. */
-  | { readonly kind: 'closeAsked'; readonly code: number; readonly reason: string; readonly retryAfterMs?: number }
+  /** Ends the session: what waits, `goaway`, then the close code. */
+  | { readonly kind: 'closeAsked'; readonly code: number; readonly reason: string; readonly retryAfterMs?: number | undefined }
   | { readonly kind: 'stalled'; readonly by: DurationMs };
 
 export type ServerEffect =
   | { readonly kind: 'transmit'; readonly link: number; readonly text: string }
   | { readonly kind: 'closeLink'; readonly link: number; readonly code: number; readonly reason: string }
-  /** `fresh`: the application sends `inventory` before any assignment. */
+  /** `fresh`: what was in flight or waiting is gone; the application sends `inventory` before any assignment. Ends a suspicion. */
   | { readonly kind: 'opened'; readonly how: 'resumed' | 'fresh'; readonly reason?: string }
-  /** A message of the worker, in order, each once per session; answer with `committed(seq)`. */
+  /**
+   * A message of the worker, in order, each once per session; answer with `committed(seq)`.
+   * `seq` rises over all sessions of this machine, so that a late answer about an earlier session is told apart.
+   */
   | { readonly kind: 'deliver'; readonly seq: number; readonly payload: unknown }
   /** A heartbeat; answer with `beatAnswered(n)` in the same turn. */
   | {
@@ -46,13 +52,41 @@ export type ServerEffect =
   | { readonly kind: 'alive' }
   /** The link is gone; the session waits for a resume. */
   | { readonly kind: 'down'; readonly reason: string }
-  /** The resume window is over: the session is forgotten. Its leases are not touched by that. */
+  /** The resume window is over, or the application ended it: the session is forgotten. Its leases are not touched by that. */
   | { readonly kind: 'expired' };
 
 export type ServerSession = Machine<ServerInput, ServerEffect, ServerSnapshot>;
 
+export interface ServerOptions {
+  /** Who answers: told to the worker in welcome. */
+  readonly coordinator: { readonly id: string; readonly epoch: number };
+  /** Versions to accept, best first. Default `PROTOCOL_VERSIONS`. */
+  readonly protocol?: readonly number[];
+  /** Default 3 s. */
+  readonly heartbeatEvery?: DurationMs;
+  /** Default 10 s. A link that says nothing for so long is closed. */
+  readonly leaseTtl?: DurationMs;
+  /** Default 120 s. Only told to the worker. */
+  readonly lostAfter?: DurationMs;
+  /** How long a session without a link can be resumed. Default 120 s. */
+  readonly resumeWindow?: DurationMs;
+  /** Limits of the window, the lanes and the frames. */
+  readonly limits?: Partial<SessionLimits>;
+}
+
 export interface ServerSnapshot {
   readonly state: 'new' | 'linked' | 'suspect' | 'unlinked' | 'expired';
   readonly link: number | undefined;
+  readonly incarnation: string | undefined;
+  /** Messages not yet received by the worker. */
   readonly unreceived: number;
+  /** Messages delivered here and not yet reported as committed. */
+  readonly uncommitted: number;
+  /** Bytes waiting for the window. */
+  readonly queuedBytes: number;
+  readonly inFlight: number;
+  /** Background messages dropped so far. */
+  readonly dropped: number;
+  readonly resumes: number;
+  readonly freshes: number;
 }

@@ -1,0 +1,104 @@
+/**
+ * The worker's heartbeats on one link after another: when to beat, what was answered, when silence is too long.
+ *
+ * K1 A renewal counts from when its beat was sent, by the worker's own monotonic clock; `stalled` never moves it.
+ * K2 Beats of a former link are forgotten: a long cut cannot fail the first check of a new link (D10).
+ * K3 A link is silent when no beat was answered for two intervals and a half.
+ * K4 Credit after none is told at once, at most every `creditEvery`: otherwise a worker would idle for an interval.
+ */
+import { after, type DurationMs, durationMs, type MonoMs } from '@holdfast/kernel';
+import { earliest } from './channel.ts';
+
+export interface Held {
+  readonly count: number;
+  readonly hash: number;
+}
+
+/** A beat but for the acks. */
+export interface BeatFields {
+  readonly f: 'beat';
+  readonly n: number;
+  readonly held: Held;
+  readonly credits: number;
+}
+
+export interface Heartbeat {
+  /** A link opened: the first beat is due now, so that leases are renewed and credit is known at once. */
+  start(every: DurationMs, now: MonoMs): void;
+  stop(): void;
+  change(held: Held, credits: number, now: MonoMs): void;
+  held(): Held;
+  /** The beat that is due, counted as sent now. */
+  beat(now: MonoMs): BeatFields | undefined;
+  /** When the answered beat was sent; undefined for a beat that this link does not know. */
+  answered(n: number, now: MonoMs): MonoMs | undefined;
+  silent(now: MonoMs): boolean;
+  shift(by: DurationMs): void;
+  deadline(): MonoMs | undefined;
+  /** Milliseconds, oldest first, at most 64. */
+  roundTrips(): readonly number[];
+}
+
+/** Creates a heartbeat that is stopped and holds nothing. */
+export function createHeartbeat(creditEvery: DurationMs): Heartbeat {
+  let sent: { readonly n: number; readonly at: MonoMs }[] = [];
+  let trips: number[] = [];
+  let held: Held = { count: 0, hash: 0 };
+  let credits = 0;
+  let creditsSent = 0;
+  let lastN = 0;
+  let lastAt: MonoMs | undefined;
+  let every = durationMs(0);
+  let running: { readonly nextAt: MonoMs; readonly silentAt: MonoMs } | undefined;
+  const patience = (): DurationMs => durationMs(every * 2.5);
+
+  return {
+    start(interval, now) {
+      every = interval;
+      sent = [];
+      creditsSent = 0;
+      running = { nextAt: now, silentAt: after(now, patience()) };
+    },
+    stop() {
+      running = undefined;
+      sent = [];
+    },
+    change(newHeld, newCredits, now) {
+      held = { count: newHeld.count, hash: newHeld.hash };
+      credits = newCredits;
+      if (!running || creditsSent > 0 || credits === 0) return;
+      const soonest = lastAt === undefined || lastAt + creditEvery < now ? now : after(lastAt, creditEvery);
+      if (soonest < running.nextAt) running = { ...running, nextAt: soonest };
+    },
+    held: () => held,
+    beat(now) {
+      if (!running || now < running.nextAt) return undefined;
+      lastN += 1;
+      lastAt = now;
+      creditsSent = credits;
+      if (sent.length >= UNANSWERED_MAX) sent = sent.slice(1);
+      sent.push({ n: lastN, at: now });
+      running = { ...running, nextAt: after(now, every) };
+      return { f: 'beat', n: lastN, held, credits };
+    },
+    answered(n, now) {
+      const index = sent.findIndex((beat) => beat.n === n);
+      if (index < 0 || !running) return undefined;
+      const { at } = sent[index]!;
+      sent = sent.slice(index + 1);
+      if (trips.length >= ROUND_TRIPS_MAX) trips = trips.slice(1);
+      trips.push(now - at);
+      running = { ...running, silentAt: after(now, patience()) };
+      return at;
+    },
+    silent: (now) => running !== undefined && now >= running.silentAt,
+    shift(by) {
+      if (running) running = { ...running, silentAt: after(running.silentAt, by) };
+    },
+    deadline: () => (running ? earliest(running.nextAt, running.silentAt) : undefined),
+    roundTrips: () => [...trips],
+  };
+}
+
+const UNANSWERED_MAX = 64;
+const ROUND_TRIPS_MAX = 64;

@@ -1,0 +1,249 @@
+/**
+ * The coordinator's end as a machine. SPEC.md holds its invariants (I1 to I14), `table.ts` its transitions.
+ */
+import { after, type DurationMs, durationMs, type MonoMs } from '@holdfast/kernel';
+import { CLOSE, encodeFrame, type Hello, PROTOCOL_VERSIONS, type Welcome, type WorkerFrame } from '@holdfast/protocol';
+import { createChannel, earliest } from './channel.ts';
+import { SESSION_LIMITS } from './limits.ts';
+import type { ServerEffect, ServerInput, ServerOptions, ServerSession, ServerSnapshot } from './server-session.ts';
+
+type State =
+  | { readonly kind: 'new' | 'expired' }
+  | { readonly kind: 'linked'; readonly link: number; readonly suspectAt: MonoMs }
+  | { readonly kind: 'suspect'; readonly link: number; readonly closeAt: MonoMs }
+  | { readonly kind: 'unlinked'; readonly expireAt: MonoMs };
+
+interface Identity {
+  readonly id: string;
+  readonly incarnation: string;
+  readonly token: string;
+  /** Valid until the first frame under `token` (S6). */
+  readonly formerToken: string | undefined;
+}
+
+type Effects = readonly ServerEffect[];
+type Fresh = NonNullable<Welcome['fresh']>;
+
+/** Creates the session of one worker; it waits for its first hello. */
+export function createServerSession(options: ServerOptions): ServerSession {
+  const every = options.heartbeatEvery ?? durationMs(3000);
+  const leaseTtl = options.leaseTtl ?? durationMs(10_000);
+  const suspectAfter = durationMs(every * 2.5);
+  const closeAfter = durationMs(Math.max(leaseTtl - suspectAfter, every / 2));
+  const channel = createChannel({ ...SESSION_LIMITS, ...options.limits }, true);
+  let state: State = { kind: 'new' };
+  let identity: Identity | undefined;
+  /** Added to wire numbers for the application: messages of all earlier sessions. */
+  let seqBase = 0;
+  let lastBeat: number | undefined;
+  let resumes = 0;
+  let freshes = 0;
+
+  const forget = (): void => {
+    seqBase += channel.counts().received;
+    channel.clear();
+    identity = undefined;
+  };
+  const currentLink = (): number | undefined => ('link' in state ? state.link : undefined);
+
+  const lose = (reason: string, now: MonoMs): Effects => {
+    channel.unlink();
+    lastBeat = undefined;
+    state = { kind: 'unlinked', expireAt: after(now, options.resumeWindow ?? durationMs(120_000)) };
+    return [{ kind: 'down', reason }];
+  };
+  const close = (code: number, reason: string, now: MonoMs): Effects => {
+    const link = currentLink()!;
+    return [{ kind: 'closeLink', link, code, reason }, ...lose(reason, now)];
+  };
+  /** The peer breaks the protocol: nothing of this session can be relied on, and 4400 makes the peer begin anew. */
+  const violated = (reason: string, now: MonoMs): Effects => {
+    const effects = close(CLOSE.badMessage.code, reason, now);
+    forget();
+    return effects;
+  };
+
+  /** Why the session of this hello cannot go on; undefined: it can. */
+  const refusal = (hello: Hello): Fresh | undefined => {
+    const { resume } = hello;
+    if (!resume) return 'first';
+    if (!identity) return 'unknown_session';
+    if (identity.incarnation !== hello.incarnation) return 'incarnation_changed';
+    if (identity.id !== resume.session) return 'unknown_session';
+    const { token, formerToken } = identity;
+    const known = sameSecret(token, resume.token) || (formerToken !== undefined && sameSecret(formerToken, resume.token));
+    if (!known) return 'token_mismatch';
+    return resume.received < channel.counts().peerReceived ? 'window_exceeded' : undefined;
+  };
+
+  const helloAccepted = (input: Extract<ServerInput, { kind: 'helloAccepted' }>, now: MonoMs): Effects => {
+    const { link, hello } = input;
+    const protocol = (options.protocol ?? PROTOCOL_VERSIONS).find((version) => hello.protocol.includes(version));
+    if (protocol === undefined) return [{ kind: 'closeLink', link, code: CLOSE.version.code, reason: 'no common protocol version' }];
+    const fresh = refusal(hello);
+    // What was never sent cannot have been received; the session that is spoken of stays as it is.
+    if (!fresh && hello.resume!.received > channel.counts().sent)
+      return [{ kind: 'closeLink', link, code: CLOSE.badMessage.code, reason: `resume after message ${hello.resume!.received}` }];
+
+    const effects: ServerEffect[] = [];
+    const former = currentLink();
+    if (former !== undefined && former !== link)
+      effects.push({ kind: 'closeLink', link: former, code: CLOSE.superseded.code, reason: 'a newer link of this worker' });
+    if (fresh) {
+      forget();
+      freshes += 1;
+    } else resumes += 1;
+    const id = fresh ? input.session : identity!.id;
+    identity = { id, incarnation: hello.incarnation, token: input.token, formerToken: fresh ? undefined : hello.resume!.token };
+    channel.link(fresh ? 0 : hello.resume!.received, now);
+    lastBeat = undefined;
+    state = { kind: 'linked', link, suspectAt: after(now, suspectAfter) };
+    const welcome: Welcome = {
+      f: 'welcome',
+      protocol,
+      session: id,
+      token: input.token,
+      ...(fresh ? { fresh } : { resumed: { received: channel.counts().received } }),
+      heartbeatEveryMs: every,
+      leaseTtlMs: leaseTtl,
+      lostAfterMs: options.lostAfter ?? 120_000,
+      coordinator: options.coordinator,
+    };
+    effects.push({ kind: 'transmit', link, text: encodeFrame(welcome) });
+    effects.push(fresh ? { kind: 'opened', how: 'fresh', reason: fresh } : { kind: 'opened', how: 'resumed' });
+    return effects;
+  };
+
+  const frameReceived = (link: number, frame: WorkerFrame, now: MonoMs): Effects => {
+    const effects: ServerEffect[] = state.kind === 'suspect' ? [{ kind: 'alive' }] : [];
+    state = { kind: 'linked', link, suspectAt: after(now, suspectAfter) };
+    if (frame.f === 'hello') return [...effects, ...violated('a second hello', now)];
+    if (identity?.formerToken !== undefined) identity = { ...identity, formerToken: undefined };
+    if (frame.f === 'goaway') return effects;
+    if (frame.f === 'beat') {
+      const { problem } = channel.settle(frame.a, now);
+      if (problem !== undefined) return [...effects, ...violated(problem, now)];
+      lastBeat = frame.n;
+      return [...effects, { kind: 'beat', n: frame.n, held: frame.held, credits: frame.credits }];
+    }
+    const taken = channel.take(frame, now);
+    for (const message of taken.delivered) effects.push({ kind: 'deliver', seq: seqBase + message.seq, payload: message.payload });
+    if (taken.problem !== undefined) effects.push(...violated(taken.problem, now));
+    return effects;
+  };
+
+  const closeAsked = (input: Extract<ServerInput, { kind: 'closeAsked' }>, now: MonoMs): Effects => {
+    if (state.kind === 'expired') return [];
+    const link = currentLink();
+    const effects: ServerEffect[] = [];
+    if (link !== undefined) {
+      effects.push(...transmits(link, now));
+      const { code, reason, retryAfterMs } = input;
+      effects.push({ kind: 'transmit', link, text: encodeFrame({ f: 'goaway', reason: reason.slice(0, 512), retryAfterMs }) });
+      effects.push({ kind: 'closeLink', link, code, reason });
+    }
+    state = { kind: 'expired' };
+    forget();
+    return [...effects, { kind: 'expired' }];
+  };
+
+  const beatAnswered = (n: number, renewed: boolean): Effects => {
+    const link = currentLink();
+    if (link === undefined || n !== lastBeat) return [];
+    return [{ kind: 'transmit', link, text: encodeFrame({ f: 'beatAck', n, a: channel.takeAcks(), renewed }) }];
+  };
+
+  const stalled = (by: DurationMs): void => {
+    if (state.kind === 'linked') state = { ...state, suspectAt: after(state.suspectAt, by) };
+    else if (state.kind === 'suspect') state = { ...state, closeAt: after(state.closeAt, by) };
+  };
+
+  const handle = (input: ServerInput, now: MonoMs): Effects => {
+    if (input.kind === 'helloAccepted') return helloAccepted(input, now);
+    // A link that is not the current one has no say any more, whatever it reports (I5, D24).
+    if ('link' in input && input.link !== currentLink()) return [];
+    switch (input.kind) {
+      case 'frameReceived':
+        return frameReceived(input.link, input.frame, now);
+      case 'rubbishReceived':
+        return violated(input.reason, now);
+      case 'linkClosed':
+        return lose(input.reason, now);
+      case 'offered': {
+        if (!identity) return [];
+        channel.offer(input.lane, input.payload, undefined, now);
+        return [];
+      }
+      case 'committed':
+        channel.commit(input.seq - seqBase, now);
+        return [];
+      case 'beatAnswered':
+        return beatAnswered(input.n, input.renewed);
+      case 'closeAsked':
+        return closeAsked(input, now);
+      case 'stalled':
+        stalled(input.by);
+        return [];
+    }
+  };
+
+  const transmits = (link: number, now: MonoMs): ServerEffect[] => channel.frames(now).map((text) => ({ kind: 'transmit', link, text }));
+
+  const tick = (now: MonoMs): Effects => {
+    switch (state.kind) {
+      case 'linked': {
+        const effects = transmits(state.link, now);
+        if (now < state.suspectAt) return effects;
+        state = { kind: 'suspect', link: state.link, closeAt: after(now, closeAfter) };
+        return [...effects, { kind: 'suspect' }];
+      }
+      case 'suspect':
+        return now < state.closeAt ? transmits(state.link, now) : close(CLOSE.tryLater.code, 'nothing was heard for a lease time', now);
+      case 'unlinked':
+        if (now < state.expireAt) return [];
+        state = { kind: 'expired' };
+        forget();
+        return [{ kind: 'expired' }];
+      default:
+        return [];
+    }
+  };
+
+  const deadline = (): MonoMs | undefined => {
+    switch (state.kind) {
+      case 'linked':
+        return earliest(state.suspectAt, channel.deadline());
+      case 'suspect':
+        return earliest(state.closeAt, channel.deadline());
+      case 'unlinked':
+        return state.expireAt;
+      default:
+        return undefined;
+    }
+  };
+
+  const snapshot = (): ServerSnapshot => {
+    const counts = channel.counts();
+    return {
+      state: state.kind,
+      link: currentLink(),
+      incarnation: identity?.incarnation,
+      unreceived: counts.queued + counts.inFlight,
+      uncommitted: counts.received - counts.committed,
+      queuedBytes: counts.queuedBytes,
+      inFlight: counts.inFlight,
+      dropped: counts.dropped,
+      resumes,
+      freshes,
+    };
+  };
+
+  return { handle, tick, deadline, snapshot };
+}
+
+/** Compares without telling by its duration where two secrets differ. */
+function sameSecret(one: string, other: string): boolean {
+  let difference = one.length ^ other.length;
+  for (let index = 0; index < other.length; index += 1) difference |= one.charCodeAt(index % one.length) ^ other.charCodeAt(index);
+  return difference === 0;
+}
