@@ -97,7 +97,7 @@ export interface ReadyCount {
   readonly count: number;
 }
 
-/** Accepts a run. The same `key` with the same `keyHash` answers the same run; with another: refused `idempotency_mismatch`. */
+/** Accepts a run. The same `key` of the same principal, or the same `id`, answers the same run; with another `keyHash`: refused `idempotency_mismatch`. */
 export interface OpenRun {
   readonly op: 'task.openRun';
   readonly id: RunId;
@@ -118,7 +118,7 @@ export interface OpenedRun {
   readonly existing: boolean;
 }
 
-/** Adds tasks in order, numbered on from the last. `expect`: number of tasks there must be before, so that a repeated call is refused `already_added`. Refused also: `unknown_run`, `run_closed`, `unknown_dependency`. */
+/** Adds tasks in order, numbered on from the last. `expect`: number of tasks there must be before, so that a repeated call is refused `already_added`. Refused also: `unknown_run`, `run_closed`, `unknown_dependency` (a task may only wait for tasks with lower numbers). A task whose prerequisite ends without passing is cancelled with it. */
 export interface AddTasks {
   readonly op: 'task.addTasks';
   readonly run: RunOrd;
@@ -166,7 +166,7 @@ export interface HelloApplied {
   readonly held: readonly LeaseRow[];
 }
 
-/** Grants up to `credits` runnable tasks of these classes, lowest rank first. Refused: `stale_session`. */
+/** Grants up to `credits` runnable tasks of these classes, lowest rank first, never a task that this worker holds. Refused: `stale_session`. */
 export interface Claim {
   readonly op: 'task.claim';
   readonly worker: number;
@@ -210,20 +210,23 @@ export interface FinishAttempt extends LeaseKey {
 export interface TaskNow {
   readonly state: TaskState;
   readonly class: string;
-  /** Runnable again at once. */
+  /** A `ready` row was inserted: runnable again at once, or a lost second attempt's place came back. */
   readonly ready: boolean;
   /** Set: runnable after this delay, by `task.makeReady`. */
   readonly delayMs?: number;
   /** Other valid leases of the task, to be stopped as revoked. */
   readonly revoked: readonly LeaseRow[];
-  /** A `ready` row of a hedge was removed, so one fewer task of `class` is runnable. */
+  /** A `ready` row of a hedge was removed, so one fewer task of `class` is runnable; with `ready` both happened. */
   readonly unready: boolean;
   readonly run: RunNow;
   /** Tasks that became runnable because this one passed, by class. */
   readonly released: readonly ReadyCount[];
 }
 
-/** The attempt died with its machine: fence above the epoch, one loss more; queued again, or `dead_letter` at `maxLost`. Refused as `task.finished`. */
+/**
+ * The attempt died with its machine: one loss more; queued again with the fence above the epoch, or `dead_letter` at `maxLost`. While
+ * another lease of the task is valid the task stays with it, and the fence rises no further than to that one. Refused as `task.finished`.
+ */
 export interface LoseAttempt extends LeaseKey {
   readonly op: 'task.lost';
   readonly reason: string;
@@ -246,6 +249,7 @@ export interface UnhedgeAttempt extends LeaseKey {
   readonly op: 'task.unhedge';
   readonly worker: number;
   readonly sessionEpoch: number;
+  readonly wall?: number;
 }
 
 /** A retry delay is over. Refused: `unknown_task`, `not_delayed`. */
@@ -253,6 +257,7 @@ export interface MakeReady {
   readonly op: 'task.makeReady';
   readonly run: RunOrd;
   readonly n: TaskNo;
+  readonly wall?: number;
 }
 
 /** Cancels one task (G14). Refused: `unknown_task`, `terminal`. */
@@ -271,7 +276,7 @@ export interface CancelRun {
   readonly principal: string;
   readonly wall: number;
 }
-/** Its owner left: leases are revoked without loss, nothing is granted until `task.resumeRun`. Refused as `task.cancelRun`. */
+/** Its owner left: leases are revoked without loss, nothing is granted until `task.resumeRun`, retry delays end. Refused as `task.cancelRun`; repeated: applied. */
 export interface InterruptRun {
   readonly op: 'task.interruptRun';
   readonly run: RunOrd;

@@ -1,0 +1,51 @@
+/** Tasks and checkpoints in memory: what the simulator and the tests of cores run against. */
+import type { Committer, StoreModule } from '@holdfast/committer';
+import { createMemoryCommitter, type MemoryTx } from '@holdfast/committer/memory';
+import { createMemoryCheckpointModule, memoryLatestCheckpoint } from '@holdfast/checkpoint-store/memory';
+import type { LeaseKey } from '@holdfast/model';
+import { createTaskApplier } from './apply.ts';
+import { isActive, type LatestCheckpoint } from './attempt-ops.ts';
+import { createMemoryTables } from './memory-tables.ts';
+import type { AttemptRecord, TaskRecord, TaskRows } from './tables.ts';
+
+export interface MemoryTaskModule extends StoreModule<MemoryTx> {
+  /** Every row, sorted by key. */
+  rows(): TaskRows;
+}
+
+/** Creates the module. `latestCheckpoint` makes the reader of resume points over the same transaction. */
+export function createMemoryTaskModule(ports: { readonly latestCheckpoint: (tx: MemoryTx) => LatestCheckpoint }): MemoryTaskModule {
+  let tables: ReturnType<typeof createMemoryTables> | undefined;
+  return {
+    name: 'task',
+    open(tx) {
+      tables = createMemoryTables(tx);
+      return createTaskApplier(tables, ports.latestCheckpoint(tx));
+    },
+    rows: () => tables!.rows(),
+  };
+}
+
+/** How a lease stands, for the checkpoint store. */
+export function memoryLeaseState(tx: MemoryTx): (key: LeaseKey) => 'valid' | 'stale' | 'unknown' {
+  const tasks = tx.table<string, TaskRecord>('tasks');
+  const attempts = tx.table<string, AttemptRecord>('attempts');
+  return (key) => {
+    const task = tasks.get(`${key.run}.${key.n}`);
+    if (!task) return 'unknown';
+    const attempt = attempts.get(`${key.run}.${key.n}.${key.epoch}`);
+    return attempt && isActive(attempt) && key.epoch >= task.fence ? 'valid' : 'stale';
+  };
+}
+
+export interface MemoryStore {
+  readonly committer: Committer;
+  rows(): TaskRows;
+}
+
+/** Creates a committer with tasks, checkpoints and `extra` modules, over empty tables. */
+export function createMemoryStore(extra: readonly StoreModule<MemoryTx>[] = []): MemoryStore {
+  const tasks = createMemoryTaskModule({ latestCheckpoint: memoryLatestCheckpoint });
+  const checkpoints = createMemoryCheckpointModule({ leaseState: memoryLeaseState });
+  return { committer: createMemoryCommitter([tasks, checkpoints, ...extra]), rows: tasks.rows };
+}
