@@ -2,14 +2,14 @@
  * TypeScript project references follow the manifests: this computes them, so that nobody edits them by hand.
  * A pure package has two projects: its root without any ambient types, and `src/io` with those of Node.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { type Package, type Workspace, workspaceDependencies } from './workspace.ts';
+import { type Check, type Package, sourceFiles, type Workspace, workspaceDependencies } from './workspace.ts';
 
 /** The content of every generated tsconfig by its path relative to the root. */
 export function expectedTsconfigs(workspace: Workspace): Map<string, string> {
   const files = new Map<string, string>();
-  const built = workspace.packages.filter((pkg) => existsSync(join(workspace.root, pkg.folder, 'src')));
+  const built = workspace.packages.filter((pkg) => sourceFiles(workspace, pkg, 'src').length > 0);
   for (const pkg of built) {
     const dependencies = workspaceDependencies(workspace, pkg);
     files.set(
@@ -47,15 +47,17 @@ export function expectedTsconfigs(workspace: Workspace): Map<string, string> {
   return files;
 }
 
-/** Paths whose content differs from what the manifests say. */
-export function staleTsconfigs(workspace: Workspace): string[] {
-  return [...expectedTsconfigs(workspace)]
-    .filter(([path, content]) => !existsSync(join(workspace.root, path)) || readFileSync(join(workspace.root, path), 'utf8') !== content)
-    .map(([path]) => path);
-}
+/** Finds every tsconfig that differs from what the manifests say. */
+export const references: Check = (workspace) =>
+  [...expectedTsconfigs(workspace)]
+    .filter(([path, content]) => workspace.files.get(path) !== content)
+    .map(([path]) => ({ check: 'references', path, message: 'does not follow the manifests; run pnpm sync' }));
 
-export function writeTsconfigs(workspace: Workspace): void {
-  for (const [path, content] of expectedTsconfigs(workspace)) writeFileSync(join(workspace.root, path), content);
+/** Writes them below `root`. */
+export function writeTsconfigs(root: string, workspace: Workspace): void {
+  for (const [path, content] of expectedTsconfigs(workspace)) {
+    if (workspace.files.get(path) !== content) writeFileSync(join(root, path), content);
+  }
 }
 
 /** JSON exactly as the formatter leaves it: lists of texts on one line. */
