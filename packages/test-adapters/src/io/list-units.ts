@@ -29,7 +29,7 @@ export interface Listing {
  * Errors: ADAPTER_UNUSABLE (the runner cannot work here), ADAPTER_HOST_CRASHED (it died; retry may help), ADAPTER_ABORTED.
  */
 export async function listUnits(options: ListOptions): Promise<Listing> {
-  options.signal?.throwIfAborted();
+  if (options.signal?.aborted) throw aborted(options);
   const heard: { ready?: Extract<HostEvent, { t: 'ready' }>; units?: readonly TestUnit[]; unusable?: string } = {};
   const host = openHost(
     { program: hostProgram(options.suite.adapter), cwd: options.cwd, env: options.env },
@@ -57,10 +57,12 @@ export async function listUnits(options: ListOptions): Promise<Listing> {
   throw listError(options, heard.unusable, exit);
 }
 
-function listError({ suite, cwd, signal }: ListOptions, unusable: string | undefined, exit: HostExit): CodedError {
-  if (signal?.aborted) {
-    return new CodedError('ADAPTER_ABORTED', 'list the tests: it was aborted', { retryable: true, details: { cwd }, cause: signal.reason });
-  }
+function listError(
+  { suite, cwd, signal }: Pick<ListOptions, 'suite' | 'cwd' | 'signal'>,
+  unusable: string | undefined,
+  exit: HostExit,
+): CodedError {
+  if (signal?.aborted) return aborted({ suite, cwd, signal });
   if (unusable !== undefined) {
     return new CodedError('ADAPTER_UNUSABLE', `list the tests with ${suite.adapter}: ${unusable}`, { retryable: false, details: { cwd } });
   }
@@ -69,6 +71,13 @@ function listError({ suite, cwd, signal }: ListOptions, unusable: string | undef
     details: { cwd, code: exit.code, signal: exit.signal },
   });
 }
+
+const aborted = ({ suite, cwd, signal }: Pick<ListOptions, 'suite' | 'cwd' | 'signal'>): CodedError =>
+  new CodedError('ADAPTER_ABORTED', `list the tests with ${suite.adapter}: it was aborted`, {
+    retryable: true,
+    details: { cwd },
+    cause: signal?.reason,
+  });
 
 /** Asks a host to close, and ends it by force if it has not within `ms`. */
 function closeWithin(host: ReturnType<typeof openHost>, ms: number): { cancel(): void } {

@@ -6,11 +6,13 @@
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { run } from 'node:test';
 import { failureOf } from './failure-text.ts';
 import { type HostRunner, type OpenRequest, serveHost } from './host-channel.ts';
 import { nodeTestFiles } from './node-test-files.ts';
 import { createNodeTestReader, type TestEvent } from './node-test-report.ts';
+
+// Asked for by name, since bundlers are known to write `test` for `node:test`, which then is a package of npm.
+const { run } = process.getBuiltinModule('node:test');
 
 serveHost(openNodeTest);
 

@@ -1,0 +1,144 @@
+import { expect, test } from 'vitest';
+import { type ProjectFacts, recogniseCommand } from '../src/index.ts';
+
+const project = (scripts: Record<string, string> = {}, vitest = '5.1.1'): ProjectFacts => ({
+  folder: '/repo',
+  scripts,
+  versions: { vitest },
+});
+const words = (line: string): string[] => line.split(' ');
+
+/** The adapter and its arguments in one line; the reason if it was refused; undefined if unknown. */
+function seen(line: string, scripts: Record<string, string> = {}): string | undefined {
+  const found = recogniseCommand(words(line), project(scripts));
+  if (found?.kind === 'refused') return `refused: ${found.reason}`;
+  return (
+    found && [found.suite.adapter, ...found.suite.args, ...((found.suite.options?.['patterns'] as string[] | undefined) ?? [])].join(' ')
+  );
+}
+
+test.each([
+  ['vitest', {}, 'vitest'],
+  ['vitest run', {}, 'vitest'],
+  ['npx vitest run src/a', {}, 'vitest src/a'],
+  ['npx --yes vitest run', {}, 'vitest'],
+  ['node node_modules/vitest/vitest.mjs run -t login', {}, 'vitest -t login'],
+  ['./node_modules/.bin/vitest run', {}, 'vitest'],
+  ['npm test', { test: 'vitest run' }, 'vitest'],
+  ['npm t', { test: 'vitest run' }, 'vitest'],
+  ['npm test -- -t login', { test: 'vitest run' }, 'vitest -t login'],
+  ['npm run unit -- src', { unit: 'vitest run --config u.js' }, 'vitest --config u.js src'],
+  ['npm exec -- vitest run', {}, 'vitest'],
+  ['npm run --silent unit', { unit: 'npm run inner', inner: 'vitest' }, 'vitest'],
+  ['pnpm test src', { test: 'vitest run' }, 'vitest src'],
+  ['pnpm run unit -- src', { unit: 'vitest run' }, 'vitest src'],
+  ['pnpm vitest', {}, 'vitest'],
+  ['pnpm exec vitest run', {}, 'vitest'],
+  ['yarn test', { test: 'vitest run' }, 'vitest'],
+  ['yarn unit', { unit: 'vitest run' }, 'vitest'],
+  ['yarn vitest run', {}, 'vitest'],
+  ['env A=b vitest run', {}, 'vitest'],
+  ['npx cross-env A=b C=d vitest run', {}, 'vitest'],
+  ['c8 -r lcov --all vitest run', {}, 'vitest'],
+  ['nyc vitest run', {}, 'vitest'],
+  ['node --test', {}, 'node-test'],
+  [
+    'node --import ./setup.mjs --test --test-name-pattern login test/**/*.js',
+    {},
+    'node-test --import ./setup.mjs --test-name-pattern login test/**/*.js',
+  ],
+  ['tsx --test src/a.test.ts', {}, 'node-test --import tsx src/a.test.ts'],
+  ['node --run test', { test: 'node --test' }, 'node-test'],
+  ['npm test', { test: "node --test 'test/**/*.test.js'" }, 'node-test test/**/*.test.js'],
+])('recognise: %s with %j -> %s', (line, scripts, expected) => {
+  expect(seen(line, scripts as Record<string, string>)).toBe(expected);
+});
+
+test.each([
+  ['npm test', { test: 'tsc -b && vitest run --bail 1' }, 'run `tsc -b` yourself, and type: holdfast run -- vitest run --bail 1'],
+  ['npm test -- -t x', { test: 'vitest run | tee log' }, 'uses the shell for |'],
+  ['npm test', { test: 'vitest run --root $DIR' }, 'uses the shell for $'],
+  ['npm test', { lint: 'oxlint' }, 'has no script "test"; it has lint'],
+  ['npm test -t login', { test: 'vitest run' }, 'type npm run test -- -t login'],
+  ['npm -w pkg test', { test: 'vitest run' }, 'npm -w is not understood'],
+  ['npm run a', { a: 'npm run b', b: 'npm run a' }, 'in a circle'],
+  ['pnpm -r test', { test: 'vitest run' }, 'pnpm -r is not understood'],
+  ['pnpm dlx vitest run', {}, 'pnpm dlx runs a copy'],
+  ['yarn dlx vitest', {}, 'yarn dlx runs a copy'],
+  ['npx vitest@3 run', {}, 'leave the version out'],
+  ['vitest watch', {}, 'vitest watch never ends; use vitest run'],
+  ['vitest --watch', {}, '--watch never ends'],
+  ['vitest --ui', {}, '--ui needs a server'],
+  ['vitest run --inspect-brk', {}, '--inspect-brk needs one process'],
+  ['vitest bench', {}, 'vitest bench measures'],
+  ['vitest run test/*.ts', {}, 'test/*.ts would match nothing'],
+  ['node --inspect --test', {}, '--inspect needs one process'],
+  ['node --test --watch', {}, '--watch never ends'],
+  ['node --max-old-space-size=1 node_modules/vitest/vitest.mjs run', {}, 'would not reach the tests'],
+])('recognise: %s with %j -> refused, %s', (line, scripts, reason) => {
+  const found = seen(line, scripts as Record<string, string>);
+  expect(found).toContain('refused: ');
+  expect(found).toContain(reason);
+});
+
+test.each(['node build.js', 'jest', 'npm start', 'make test', 'npx playwright test', 'pnpm install', 'node -e 1', 'c8 report', ''])(
+  'recognise: %s -> unknown, so it can run as it is',
+  (line) => {
+    expect(recogniseCommand(line === '' ? [] : words(line), project({ start: 'node server.js' }))).toBeUndefined();
+  },
+);
+
+test('recognise: flags of workers, bail, shard and reports -> taken over; -t, config, project and filters -> kept', () => {
+  const found = recogniseCommand(
+    words(
+      'vitest run --maxWorkers=3 --bail 2 --shard=1/2 --reporter junit --outputFile.junit=x.xml --coverage.enabled --project a -c b.js -t c d',
+    ),
+    project(),
+  );
+  expect(found).toMatchObject({
+    kind: 'suite',
+    suite: { adapter: 'vitest', args: ['--project', 'a', '-c', 'b.js', '-t', 'c', 'd'] },
+    takenOver: { workers: 3, failFast: true },
+  });
+  const notes = found?.kind === 'suite' ? found.notes.join('\n') : '';
+  for (const flag of ['--shard', '--reporter', '--outputFile.junit', '--coverage.enabled']) expect(notes).toContain(flag);
+});
+
+test('recognise: a value that looks like a refused flag or a pattern -> kept as a value', () => {
+  expect(seen('vitest run -t --watch')).toBe('vitest -t --watch');
+  expect(seen('vitest run -t a*b')).toBe('vitest -t a*b');
+  expect(seen('vitest run --watch=false --exclude **/e2e/**')).toBe('vitest --exclude **/e2e/**');
+});
+
+test('recognise: --no-file-parallelism -> one worker, said so', () => {
+  expect(recogniseCommand(words('vitest run --no-file-parallelism'), project())).toMatchObject({
+    takenOver: { workers: 1 },
+    notes: [expect.stringContaining('serial')],
+  });
+});
+
+test('recognise: a script -> runs in the folder of its manifest with its assignments; neighbours are named', () => {
+  const found = recogniseCommand(words('npm test'), project({ pretest: 'tsc -b', test: "cross-env NODE_ENV=test LABEL='a b' vitest run" }));
+  expect(found).toMatchObject({ kind: 'suite', cwd: '/repo', env: { NODE_ENV: 'test', LABEL: 'a b' } });
+  expect(found?.kind === 'suite' && found.notes.join()).toContain('"pretest" is not run');
+});
+
+test('recognise: node:test flags -> concurrency and reporters taken over, global setup set aside', () => {
+  expect(
+    recogniseCommand(
+      words('node --test --test-concurrency=4 --test-reporter tap --test-global-setup=g.js --test-only a.js b.js'),
+      project(),
+    ),
+  ).toMatchObject({
+    suite: { adapter: 'node-test', args: ['--test-only'], options: { patterns: ['a.js', 'b.js'], globalSetup: 'g.js' } },
+    takenOver: { workers: 4 },
+  });
+});
+
+test('recognise: vitest before 3 -> refused with the version', () => {
+  expect(recogniseCommand(['vitest'], project({}, '2.1.9'))).toMatchObject({ kind: 'refused', reason: expect.stringContaining('2.1.9') });
+});
+
+test('recognise: snapshots to update -> for this machine only', () => {
+  expect(recogniseCommand(words('vitest run -u'), project())).toMatchObject({ suite: { args: ['-u'], options: { localOnly: true } } });
+});
