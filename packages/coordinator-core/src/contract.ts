@@ -110,7 +110,12 @@ export type CoordinatorEffect =
   /** News of a run, for its event stream and its log files. */
   | { readonly kind: 'publish'; readonly id: RunId; readonly event: RunEvent }
   /** For the process log and for metrics: `session.resumed`, `lease.expired`. */
-  | { readonly kind: 'note'; readonly level: 'debug' | 'info' | 'warn'; readonly event: string; readonly details: Readonly<Record<string, Json>> }
+  | {
+      readonly kind: 'note';
+      readonly level: 'debug' | 'info' | 'warn';
+      readonly event: string;
+      readonly details: Readonly<Record<string, Json>>;
+    }
   /** Every worker was told; the process may end. */
   | { readonly kind: 'drained' }
   /** A peer holds a higher epoch, or the store is in doubt: nothing that was held may go out. The node is dead. */

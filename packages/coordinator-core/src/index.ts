@@ -10,3 +10,5 @@ export type {
   StatusWorker,
   SubmitValue,
 } from './contract.ts';
+export { DEFAULT_COORDINATOR_OPTIONS } from './defaults.ts';
+export { createCoordinatorNode } from './node.ts';

@@ -1,0 +1,130 @@
+/** What a coordinator remembers of its workers: caches of what the store has decided (S1, M3). */
+import type { DurationMs, MonoMs } from '@holdfast/kernel';
+import {
+  type Fingerprint,
+  fingerprintClass,
+  type Incarnation,
+  leaseText,
+  type LeaseKey,
+  type OnDisconnect,
+  type WorkerId,
+} from '@holdfast/model';
+import { type CoordinatorMessage, createHeldDigest, type HeldDigest, type Registration } from '@holdfast/protocol';
+import type { ServerSession } from '@holdfast/reconnection-core';
+import type { CaseResult } from '@holdfast/model';
+import type { LeaseRow } from '@holdfast/task-store';
+
+/** A valid lease, as the store granted it. */
+export interface HeldLease {
+  readonly key: LeaseKey;
+  readonly text: string;
+  readonly incarnation: Incarnation;
+  readonly onDisconnect: OnDisconnect;
+  hedged: boolean;
+  /** Empty after a restart of the coordinator: the store knows it, memory does not need it. */
+  readonly name: string;
+  /** Cases that came ahead of a large result. */
+  parts: CaseResult[][];
+  /** An op that ends it is on its way to the store. */
+  ending: boolean;
+}
+
+export interface Worker {
+  readonly id: WorkerId;
+  /** Ordinal in the store. */
+  readonly ord: number;
+  incarnation: Incarnation;
+  sessionEpoch: number;
+  registration: Registration;
+  session: ServerSession | undefined;
+  link: number | undefined;
+  suspect: boolean;
+  draining: boolean;
+  /** It said goodbye. */
+  left: boolean;
+  /** Set while an inventory is awaited: no assignment before its answer (S4). */
+  inventory: number | undefined;
+  /** Leases beyond those held that the worker takes, as of its last heartbeat. */
+  capacity: number;
+  /** Leases asked for in a claim whose verdict is not here yet. */
+  claiming: number;
+  readonly leases: Map<string, HeldLease>;
+  /** What the worker should be holding once it has received all that was sent: compared at heartbeats (S5). */
+  readonly digest: HeldDigest;
+  readonly knownRuns: Set<number>;
+  /** Last proof that the worker has its leases. */
+  renewedAt: MonoMs;
+  /** How far its silence was acted on: 0 not at all, 1 at TTL, 2 at `lostAfter`. */
+  expiryStage: 0 | 1 | 2;
+  /** Messages offered to this session; how many the worker had received at its last heartbeat, and for how many heartbeats that stood still. */
+  offered: number;
+  receivedAtBeat: number;
+  stuckBeats: number;
+}
+
+export function createWorker(id: WorkerId, ord: number, incarnation: Incarnation, registration: Registration, now: MonoMs): Worker {
+  return {
+    id,
+    ord,
+    incarnation,
+    sessionEpoch: 0,
+    registration,
+    session: undefined,
+    link: undefined,
+    suspect: false,
+    draining: false,
+    left: false,
+    inventory: undefined,
+    capacity: registration.slots,
+    claiming: 0,
+    leases: new Map(),
+    digest: createHeldDigest(),
+    knownRuns: new Set(),
+    renewedAt: now,
+    expiryStage: 0,
+    offered: 0,
+    receivedAtBeat: 0,
+    stuckBeats: 0,
+  };
+}
+
+/** A lease as recovery or hello names it. */
+export function heldLease(row: LeaseRow): HeldLease {
+  const key = { run: row.run, n: row.n, epoch: row.epoch };
+  return {
+    key,
+    text: leaseText(key),
+    incarnation: row.incarnation,
+    onDisconnect: row.onDisconnect,
+    hedged: row.hedged,
+    name: '',
+    parts: [],
+    ending: false,
+  };
+}
+
+/** The classes of tasks a worker may run: those that any worker may, and those of its own state of the repository. */
+export function workerClasses(worker: Worker): readonly string[] {
+  const print = worker.registration.fingerprint;
+  return print ? [ANY_CLASS, fingerprintClass(print)] : [ANY_CLASS];
+}
+
+/** The class of a run that belongs to a state of a repository, or to none. */
+export const classOf = (print: Fingerprint | undefined): string => (print ? fingerprintClass(print) : ANY_CLASS);
+
+/** How many leases it could be given now. */
+export function roomOf(worker: Worker): number {
+  if (!worker.session || worker.link === undefined || worker.suspect || worker.draining || worker.inventory !== undefined) return 0;
+  return Math.max(0, worker.capacity - worker.leases.size - worker.claiming);
+}
+
+/** When the silence of a worker matters next. */
+export function expiryOf(worker: Worker, leaseTtl: DurationMs, lostAfter: DurationMs): MonoMs | undefined {
+  if (worker.leases.size === 0 || worker.expiryStage === 2) return undefined;
+  return (worker.renewedAt + (worker.expiryStage === 0 ? leaseTtl : lostAfter)) as MonoMs;
+}
+
+/** Tasks that any worker may run. */
+export const ANY_CLASS = 'any';
+
+export type ToWorker = CoordinatorMessage;

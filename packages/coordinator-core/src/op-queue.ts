@@ -1,0 +1,54 @@
+/**
+ * Ops on their way to the store: one batch in flight, the next accumulating (M2), and what follows from each verdict.
+ *
+ * Q1 What follows from an op runs only with its verdict, in the order of the ops. So whatever is held cannot leave before.
+ */
+import { assert } from '@holdfast/kernel';
+import type { Op, Verdict } from '@holdfast/committer';
+import type { TaskApplied, TaskOp, TaskOpName } from '@holdfast/task-store';
+
+export interface OpQueue {
+  /** Queues an op of tasks; `then` receives its verdict. */
+  task<Name extends TaskOpName>(op: Extract<TaskOp, { op: Name }>, then: (verdict: Verdict<TaskApplied<Name>>) => void): void;
+  /** Queues an op of any module. */
+  any(op: Op, then: (verdict: Verdict) => void): void;
+  /** The next batch, when none is in flight and something waits. */
+  take(): { readonly batch: number; readonly ops: readonly Op[] } | undefined;
+  /** Runs what follows from the batch in flight. */
+  settle(batch: number, verdicts: readonly Verdict[]): void;
+  readonly waiting: number;
+  readonly inFlight: number;
+}
+
+/** Creates an empty queue. */
+export function createOpQueue(): OpQueue {
+  let waiting: { readonly op: Op; readonly then: (verdict: Verdict) => void }[] = [];
+  let flying: typeof waiting = [];
+  let batch = 0;
+  const any = (op: Op, then: (verdict: Verdict) => void): void => void waiting.push({ op, then });
+  return {
+    task: (op, then) => any(op, then as (verdict: Verdict) => void),
+    any,
+    take() {
+      if (flying.length > 0 || waiting.length === 0) return undefined;
+      flying = waiting.splice(0, OPS_PER_BATCH_MAX);
+      batch += 1;
+      return { batch, ops: flying.map((entry) => entry.op) };
+    },
+    settle(answered, verdicts) {
+      assert(answered === batch && flying.length > 0, 'a batch is answered once', { answered, batch });
+      assert(verdicts.length === flying.length, 'one verdict per op', { ops: flying.length, verdicts: verdicts.length });
+      const entries = flying;
+      flying = [];
+      for (const [index, entry] of entries.entries()) entry.then(verdicts[index]!);
+    },
+    get waiting() {
+      return waiting.length;
+    },
+    get inFlight() {
+      return flying.length;
+    },
+  };
+}
+
+const OPS_PER_BATCH_MAX = 512;

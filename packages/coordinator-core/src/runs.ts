@@ -1,0 +1,71 @@
+/** The runs that are not over, and how many runnable tasks there are by class: hints, the store decides. */
+import type { RunId, RunOrd } from '@holdfast/model';
+import type { RunCounts, RunRow } from '@holdfast/task-store';
+
+export interface Run {
+  readonly run: RunOrd;
+  readonly id: RunId;
+  readonly name: string;
+  readonly class: string;
+  readonly spec: RunRow['spec'];
+  state: RunRow['state'];
+  counts: RunCounts;
+}
+
+export interface Runs {
+  add(row: RunRow): Run;
+  remove(run: RunOrd): void;
+  byOrd(run: RunOrd): Run | undefined;
+  byId(id: RunId): Run | undefined;
+  all(): IterableIterator<Run>;
+  /** Adds to the hint of a class. */
+  changeReady(name: string, by: number): void;
+  /** A claim came back short: nothing of these classes is left. */
+  noneReady(names: readonly string[]): void;
+  ready(name: string): number;
+  readyCounts(): { class: string; count: number }[];
+  /** Unfinished tasks over all runs. */
+  remaining(): number;
+  readonly size: number;
+}
+
+export function createRuns(): Runs {
+  const byOrd = new Map<RunOrd, Run>();
+  const byId = new Map<RunId, Run>();
+  const ready = new Map<string, number>();
+  return {
+    add(row) {
+      const run: Run = { ...row };
+      byOrd.set(row.run, run);
+      byId.set(row.id, run);
+      return run;
+    },
+    remove(ord) {
+      const run = byOrd.get(ord);
+      if (!run) return;
+      byOrd.delete(ord);
+      byId.delete(run.id);
+    },
+    byOrd: (ord) => byOrd.get(ord),
+    byId: (id) => byId.get(id),
+    all: () => byOrd.values(),
+    changeReady(name, by) {
+      const count = (ready.get(name) ?? 0) + by;
+      if (count > 0) ready.set(name, count);
+      else ready.delete(name);
+    },
+    noneReady(names) {
+      for (const name of names) ready.delete(name);
+    },
+    ready: (name) => ready.get(name) ?? 0,
+    readyCounts: () => [...ready].map(([name, count]) => ({ class: name, count })).sort((a, b) => (a.class < b.class ? -1 : 1)),
+    remaining() {
+      let sum = 0;
+      for (const run of byOrd.values()) sum += run.counts.remaining;
+      return sum;
+    },
+    get size() {
+      return byOrd.size;
+    },
+  };
+}

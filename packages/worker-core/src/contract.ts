@@ -1,0 +1,86 @@
+/**
+ * What goes into a worker and what comes out of it: the whole interface between the node and its shell.
+ */
+import type { DurationMs, Machine } from '@holdfast/kernel';
+import type { AttemptResult, CaseResult, Incarnation, Json, LeaseKey, RunId, RunSpec, TaskBody, WorkerId } from '@holdfast/model';
+import type { CoordinatorFrame, Registration } from '@holdfast/protocol';
+
+export type WorkerInput =
+  /** First of all: begin to dial. */
+  | { readonly kind: 'started' }
+  | { readonly kind: 'linkOpened'; readonly link: number }
+  | { readonly kind: 'dialFailed'; readonly link: number; readonly reason: string; readonly terminal: boolean }
+  | { readonly kind: 'linkClosed'; readonly link: number; readonly code: number; readonly reason: string }
+  | { readonly kind: 'frameReceived'; readonly link: number; readonly frame: CoordinatorFrame }
+  | { readonly kind: 'rubbishReceived'; readonly link: number; readonly reason: string }
+  /** What the executor reports; its `AttemptEvent`. */
+  | { readonly kind: 'attempted'; readonly event: WorkerAttemptEvent }
+  /** Slots, labels or fingerprint changed. */
+  | { readonly kind: 'registrationChanged'; readonly registration: Registration }
+  /** Finish what runs, take nothing more, say goodbye. */
+  | { readonly kind: 'drainAsked'; readonly reason: string }
+  /** Stop what runs, give it back, say goodbye. */
+  | { readonly kind: 'stopAsked'; readonly reason: string }
+  | { readonly kind: 'stalled'; readonly by: DurationMs };
+
+export type WorkerAttemptEvent =
+  | { readonly kind: 'started'; readonly lease: LeaseKey; readonly pid?: number }
+  | { readonly kind: 'cases'; readonly lease: LeaseKey; readonly cases: readonly CaseResult[] }
+  | { readonly kind: 'note'; readonly lease: LeaseKey; readonly note?: string; readonly fraction?: number }
+  | { readonly kind: 'log'; readonly lease: LeaseKey; readonly offset: number; readonly stream: 'out' | 'err'; readonly text: string }
+  | { readonly kind: 'checkpoint'; readonly lease: LeaseKey; readonly seq: number; readonly data: Json }
+  | { readonly kind: 'paused'; readonly lease: LeaseKey; readonly paused: boolean }
+  | { readonly kind: 'ended'; readonly lease: LeaseKey; readonly result: AttemptResult };
+
+/** One lease to work on: the executor's `AttemptOrder`. */
+export interface WorkerOrder extends LeaseKey {
+  readonly name: string;
+  readonly body: TaskBody;
+  readonly timeoutMs: number;
+  readonly graceMs: number;
+  readonly resumeFrom?: { readonly seq: number; readonly data: Json };
+}
+
+export type WorkerEffect =
+  | { readonly kind: 'dial'; readonly link: number }
+  | { readonly kind: 'transmit'; readonly link: number; readonly text: string }
+  | { readonly kind: 'closeLink'; readonly link: number; readonly code: number; readonly reason: string }
+  /** Begin an attempt on a slot. Exactly one `ended` follows. */
+  | {
+      readonly kind: 'start';
+      readonly order: WorkerOrder;
+      readonly run: { readonly id: RunId; readonly spec: RunSpec };
+      readonly slot: number;
+    }
+  /** End an attempt by force; its `ended` follows. */
+  | { readonly kind: 'stop'; readonly lease: LeaseKey }
+  | { readonly kind: 'pause'; readonly lease: LeaseKey; readonly paused: boolean }
+  | { readonly kind: 'checkpointSettled'; readonly lease: LeaseKey; readonly seq: number }
+  /** The coordinator will send no more work of this run. */
+  | { readonly kind: 'forgetRun'; readonly run: number }
+  /** For the process log. */
+  | {
+      readonly kind: 'note';
+      readonly level: 'debug' | 'info' | 'warn';
+      readonly event: string;
+      readonly details: Readonly<Record<string, Json>>;
+    }
+  /** Said goodbye, or gave up: `code` 0 is an end in order, else the close code that was final. */
+  | { readonly kind: 'ended'; readonly code: number; readonly reason: string };
+
+export type WorkerNode = Machine<WorkerInput, WorkerEffect, WorkerSnapshot>;
+
+export interface WorkerSnapshot {
+  readonly state: 'new' | 'working' | 'draining' | 'stopping' | 'ended';
+  readonly connected: boolean;
+  /** By lease text, sorted. */
+  readonly leases: readonly { readonly lease: string; readonly state: string; readonly slot: number | undefined }[];
+  /** Results the coordinator has not committed yet. */
+  readonly unsettled: number;
+}
+
+export interface WorkerOptions {
+  readonly id: WorkerId;
+  readonly incarnation: Incarnation;
+  readonly registration: Registration;
+}
