@@ -2,7 +2,7 @@
  * Both machines, driven by the real driver in virtual time over a network that cuts, delays, duplicates and tells late.
  * The applications on both ends keep what a session must not keep, as workers and coordinators do.
  */
-import { createRandom, drive, type Driver, durationMs, monoMs, type Random } from '@holdfast/kernel';
+import { createRandom, drive, type Driver, durationMs } from '@holdfast/kernel';
 import { type CoordinatorFrame, coordinatorFrame, decodeFrame, type WorkerFrame, workerFrame } from '@holdfast/protocol';
 import { createVirtualClock, type VirtualClock } from '@holdfast/testkit';
 import {
@@ -30,7 +30,7 @@ export interface Weather {
   refuse: number;
   /** Chance that a cut is noticed by neither end: only heartbeats find it. */
   halfOpen: number;
-  /** Chance that an arriving frame belongs to a link that was replaced, on top of what cuts do. */
+  /** Most milliseconds until a delivered message is durable. */
   commitDelayMax: number;
 }
 
@@ -149,7 +149,7 @@ export function createPair(
         later(world.below(2 * pair.weather.linkLife), () => breakWire(link, 1006, world.chance(pair.weather.halfOpen)));
     });
   };
-  const closeWire = (link: number, code: number): void => later(delay(), () => breakWire(link, code, false)) as void;
+  const closeWire = (link: number, code: number): void => later(delay(), () => breakWire(link, code, false));
 
   const performClient = (effect: ClientEffect): void => {
     pair.clientLog.push(effect);
@@ -189,13 +189,19 @@ export function createPair(
     }
   };
   const startServer = (): Driver<ServerInput> =>
-    drive(pair.server, { clock, timers: clock, perform: performServer, crashed, stalled: (by) => ({ kind: 'stalled', by }) });
+    drive(pair.server, {
+      clock,
+      timers: clock,
+      perform: performServer,
+      crashed,
+      stalled: (by): ClientInput & ServerInput => ({ kind: 'stalled', by }),
+    });
   const clientDriver = drive(pair.client, {
     clock,
     timers: clock,
     perform: performClient,
     crashed,
-    stalled: (by) => ({ kind: 'stalled', by }),
+    stalled: (by): ClientInput & ServerInput => ({ kind: 'stalled', by }),
   });
   let serverDriver = startServer();
 
@@ -239,6 +245,3 @@ interface Message {
   readonly id: number;
 }
 const message = (t: string, lane: Lane, id: number): Message => ({ t, lane, id });
-
-export const at = monoMs;
-export type { Random };

@@ -74,7 +74,7 @@ test('ws: nobody listens -> down, dialled again, not terminal', async () => {
   expect(worker.log.some((effect) => effect.kind === 'failed')).toBe(false);
 });
 
-test('ws: no subprotocol -> 426; no hello in time -> 4408; another first frame -> 4400; rubbish -> 4400; binary -> 4400', async () => {
+test('ws: no subprotocol -> 426; no hello in time -> 4408; another first frame -> 4401; rubbish -> 4400; binary -> 1003', async () => {
   const coordinator = await startCoordinator({ helloWithinMs: 30 });
   const url = `ws://127.0.0.1:${coordinator.port}${WORKER_PATH}`;
   const headers = { authorization: `Bearer ${TOKEN}` };
@@ -83,9 +83,9 @@ test('ws: no subprotocol -> 426; no hello in time -> 4408; another first frame -
   const [, response] = await once(bare, 'unexpected-response');
   expect(response.statusCode).toBe(426);
   expect(await closeCode(url, headers, [])).toBe(4408);
-  expect(await closeCode(url, headers, ['{"f":"data","a":[0,0],"m":[]}'])).toBe(4400);
+  expect(await closeCode(url, headers, ['{"f":"data","a":[0,0],"m":[]}'])).toBe(4401);
   expect(await closeCode(url, headers, ['{"f":'])).toBe(4400);
-  expect(await closeCode(url, headers, [Buffer.from('{}')])).toBe(4400);
+  expect(await closeCode(url, headers, [Buffer.from('{}')])).toBe(1003);
   expect(await closeCode(url, headers, ['x'.repeat(1_048_577)])).toBe(1009);
   expect(coordinator.log).toEqual([]);
 });

@@ -41,7 +41,7 @@ export function checkMachineLaws<Input, Effect, Snapshot>(laws: MachineLaws<Inpu
   const steps = fc.array(step, { maxLength: laws.inputsMax ?? 60, size: 'max' });
   fc.assert(
     fc.property(steps, (trace) => runTrace(laws, trace)),
-    { numRuns: 100, ...(laws.parameters as fc.Parameters<[Step[]]>) },
+    { numRuns: 100, includeErrorInReport: true, ...(laws.parameters as fc.Parameters<[Step[]]>) },
   );
 }
 

@@ -50,14 +50,14 @@ export interface AttachOptions {
   readonly helloWithinMs?: number;
 }
 
-/** Takes over an accepted socket. The first frame handed over is `hello`; any other first frame closes the link with 4400. */
+/** Takes over an accepted socket. The first frame handed over is `hello`; another first frame closes the link with 4401, bytes that are none with 4400. */
 export function attachLink(socket: WebSocket, handlers: LinkHandlers<WorkerFrame>, options: AttachOptions = {}): Link {
   let greeted = false;
   const timer = setTimeout(() => link.close(CLOSE.authTimeout.code, 'no hello in time'), options.helloWithinMs ?? LIMITS.helloWithinMs);
   timer.unref();
   const link = wrapSocket(socket, decoder(workerFrame), {
     frame(frame) {
-      if (!greeted && frame.f !== 'hello') return link.close(CLOSE.badMessage.code, `${frame.f} before hello`);
+      if (!greeted && frame.f !== 'hello') return link.close(CLOSE.unauthenticated.code, `${frame.f} before hello`);
       greeted = true;
       clearTimeout(timer);
       handlers.frame(frame);

@@ -6,7 +6,7 @@
  * L3 The send queue is bounded: past `sendBytesHard` the link is closed with 1013 and everything further is dropped;
  *    the session sends it again on the next link.
  */
-import { bad, type Result } from '@holdfast/kernel';
+import type { Result } from '@holdfast/kernel';
 import { CLOSE, decodeFrame, LIMITS } from '@holdfast/protocol';
 import type { RawData, WebSocket } from 'ws';
 
@@ -76,7 +76,8 @@ export function wrapSocket<Frame>(socket: WebSocket, decode: (text: string) => R
   socket.on('message', (data, isBinary) => {
     // A link that is closing has been judged already: what still arrives belongs to the next one.
     if (closed || socket.readyState !== socket.OPEN) return;
-    const frame = isBinary ? bad('a binary message') : decode(textOf(data));
+    if (isBinary) return link.close(UNSUPPORTED_DATA, 'text expected');
+    const frame = decode(textOf(data));
     if (frame.ok) handlers.frame(frame.value);
     else handlers.rubbish(frame.problem);
   });
@@ -111,6 +112,8 @@ function cutReason(reason: string): string {
   return cut;
 }
 
+/** RFC 6455, section 7.4.1. */
+const UNSUPPORTED_DATA = 1003;
 const SEND_BYTES_SOFT = 1024 * 1024;
 const SEND_BYTES_HARD = 8 * 1024 * 1024;
 const CONTROLS_PER_SECOND_MAX = 20;

@@ -1,0 +1,37 @@
+/** Frames as the tests need them. */
+import type { Beat, BeatAck, DataFrame, Hello, Welcome } from '@holdfast/protocol';
+
+export const registration = { name: 'w', slots: 4, labels: {}, pid: 1 };
+
+export const welcome = (more: Partial<Welcome> = {}): Welcome => ({
+  f: 'welcome',
+  protocol: 1,
+  session: 's1',
+  token: 't1',
+  fresh: 'first',
+  heartbeatEveryMs: 3000,
+  leaseTtlMs: 10_000,
+  lostAfterMs: 120_000,
+  coordinator: { id: 'c', epoch: 1 },
+  ...more,
+});
+
+export const hello = (more: Partial<Hello> = {}): Hello => ({
+  f: 'hello',
+  protocol: [1],
+  worker: 'w',
+  incarnation: 'i',
+  registration,
+  ...more,
+});
+
+export const beatAck = (n: number, a: [number, number] = [0, 0], renewed = true): BeatAck => ({ f: 'beatAck', n, a, renewed });
+export const data = (m: DataFrame['m'], a: [number, number] = [0, 0]): DataFrame => ({ f: 'data', a, m });
+export const workerData = data;
+export const workerBeat = (n: number, a: [number, number] = [0, 0]): Beat => ({
+  f: 'beat',
+  n,
+  a,
+  held: { count: 0, hash: 0 },
+  credits: 1,
+});
