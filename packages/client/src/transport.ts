@@ -1,0 +1,164 @@
+/**
+ * One HTTP exchange with a coordinator, and the rules of asking again.
+ *
+ * C1 What could not be delivered, and what is refused for now (429, 503, 507), is asked again with backoff, at most `attemptsMax` times.
+ * C2 401 and 403 are final: asking again cannot help, and would look like guessing.
+ */
+import { Agent, type ClientRequest, type IncomingMessage, request as plainRequest } from 'node:http';
+import { Agent as SecureAgent, request as secureRequest } from 'node:https';
+import { CodedError, errorText, hasCode } from '@holdfast/kernel';
+import pRetry from 'p-retry';
+
+export interface TransportOptions {
+  /** `http://127.0.0.1:7420`, without path. */
+  readonly url: string;
+  readonly token: string;
+  /** PEM text of the authority that signed the coordinator's certificate; default: the system's. */
+  readonly ca?: string;
+  /** Times that one call is tried. Default 6, some 6 s in all. */
+  readonly attemptsMax?: number;
+  /** Milliseconds of silence after which one try is given up. Default 30,000. */
+  readonly silenceMaxMs?: number;
+}
+
+export interface Exchange {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+export interface Transport {
+  /** The answer's text, retried by C1. Errors: `COORDINATOR_UNREACHABLE`, `AUTH_REFUSED`, `API_REFUSED`. */
+  call(exchange: Exchange): Promise<string>;
+  /** The open answer, tried once. Errors as `call`. */
+  open(exchange: Exchange): Promise<IncomingMessage>;
+  close(): void;
+}
+
+/** Creates a transport; nothing is sent before the first call. Errors: `CLIENT_BAD_URL`. */
+export function createTransport(options: TransportOptions): Transport {
+  const base = parseUrl(options.url);
+  const secure = base.protocol === 'https:';
+  const agentOptions = { keepAlive: true, maxSockets: 16, keepAliveMsecs: 1000, timeout: options.silenceMaxMs ?? SILENCE_MAX_MS };
+  const agent = secure
+    ? new SecureAgent({ ...agentOptions, ...(options.ca === undefined ? {} : { ca: options.ca }) })
+    : new Agent(agentOptions);
+
+  const send = (exchange: Exchange): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      const body = exchange.body === undefined ? undefined : Buffer.from(JSON.stringify(exchange.body));
+      const sent: ClientRequest = (secure ? secureRequest : plainRequest)(
+        new URL(exchange.path, base),
+        {
+          agent,
+          method: exchange.method,
+          headers: {
+            authorization: `Bearer ${options.token}`,
+            ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.byteLength }),
+            ...exchange.headers,
+          },
+          ...(exchange.signal === undefined ? {} : { signal: exchange.signal }),
+        },
+        resolve,
+      );
+      sent.setTimeout(options.silenceMaxMs ?? SILENCE_MAX_MS, () => sent.destroy(new Error('no answer in time')));
+      sent.on('error', (error) => reject(exchange.signal?.aborted ? exchange.signal.reason : unreachable(options.url, error)));
+      sent.end(body);
+    });
+
+  const open = async (exchange: Exchange): Promise<IncomingMessage> => {
+    const response = await send(exchange);
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) return response;
+    throw refusal(status, await readAll(response), exchange, response.headers['retry-after']);
+  };
+
+  return {
+    open,
+    call: (exchange) =>
+      pRetry(
+        async () => {
+          const response = await open(exchange);
+          try {
+            return await readAll(response);
+          } catch (error) {
+            throw unreachable(options.url, error);
+          }
+        },
+        {
+          retries: (options.attemptsMax ?? ATTEMPTS_MAX) - 1,
+          minTimeout: 250,
+          maxTimeout: 2000,
+          randomize: true,
+          ...(exchange.signal === undefined ? {} : { signal: exchange.signal }),
+          shouldRetry: ({ error }) => isRetryable(error),
+        },
+      ),
+    close: () => agent.destroy(),
+  };
+}
+
+/** Whether asking again may help. */
+export const isRetryable = (error: unknown): boolean =>
+  hasCode(error, 'COORDINATOR_UNREACHABLE') || (error instanceof CodedError && error.retryable);
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response) {
+    chunks.push(chunk as Buffer);
+    size += (chunk as Buffer).byteLength;
+    if (size > ANSWER_BYTES_MAX) throw new Error(`an answer of more than ${ANSWER_BYTES_MAX} bytes`);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
+  throw new CodedError('CLIENT_BAD_URL', `read the coordinator's URL: ${text}`, { details: { url: text } });
+}
+
+const unreachable = (url: string, cause: unknown): CodedError =>
+  new CodedError('COORDINATOR_UNREACHABLE', `reach the coordinator at ${url}: ${causeText(cause)}`, {
+    retryable: true,
+    cause,
+    details: { url, exitCode: 69 },
+  });
+
+/** An AggregateError (several addresses tried) has no message of its own. */
+const causeText = (cause: unknown): string => errorText(cause) || ((cause as { code?: string }).code ?? 'no answer');
+
+function refusal(status: number, text: string, exchange: Exchange, retryAfter: string | undefined): CodedError {
+  const { code, message, path, requestId } = problemOf(text);
+  const what = `${exchange.method} ${exchange.path.split('?', 1)[0]}`;
+  const details = { status, code, path, requestId, ...(retryAfter === undefined ? {} : { retryAfterSeconds: Number(retryAfter) }) };
+  if (status === 401 || status === 403) return new CodedError('AUTH_REFUSED', `${what}: ${message}`, { details });
+  return new CodedError('API_REFUSED', `${what}: ${path === undefined ? '' : `${path}: `}${message}`, {
+    retryable: status === 408 || status === 429 || status === 503 || status === 507,
+    details,
+  });
+}
+
+interface Problem {
+  readonly code: string;
+  readonly message: string;
+  readonly path?: string;
+  readonly requestId?: string;
+}
+
+function problemOf(text: string): Problem {
+  try {
+    const { error } = JSON.parse(text) as { error?: Partial<Problem> };
+    if (typeof error?.code === 'string' && typeof error.message === 'string') return error as Problem;
+  } catch {
+    /* ignored: something between us and the coordinator answered; its text is of no use. */
+  }
+  return { code: 'unknown', message: 'refused without a reason' };
+}
+
+const ATTEMPTS_MAX = 6;
+const SILENCE_MAX_MS = 30_000;
+const ANSWER_BYTES_MAX = 268_435_456;
