@@ -1,0 +1,79 @@
+/** What a coordinator is started with. */
+import type { CoordinatorOptions } from '@holdfast/coordinator-core';
+import { CodedError } from '@holdfast/kernel';
+
+export interface StartCoordinatorSettings {
+  /** Folder of the database, logs, `admin.token` and `endpoint.json`. Made when it is missing. */
+  readonly dataFolder: string;
+  /** Port 0 takes a free one. Off loopback `tls` is required. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** PEM texts. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
+  /** Settings of the node; missing ones have their defaults. */
+  readonly options?: Partial<CoordinatorOptions>;
+  readonly limits?: Partial<EdgeLimits>;
+  /** Host names accepted beside `listen.host`, loopback names and IP addresses. Without port. */
+  readonly allowedHosts?: readonly string[];
+  /** Origins accepted beside the coordinator's own: `https://dashboard.example`. Exact. */
+  readonly allowedOrigins?: readonly string[];
+  /** Default `info`. */
+  readonly logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+  /** Also logs to stderr. Default false. */
+  readonly logToStderr?: boolean;
+}
+
+/** Limits of sockets and requests. */
+export interface EdgeLimits {
+  /** Open connections, worker links included. Default 1,024. */
+  readonly connectionsMax: number;
+  /** Of those, without a valid token so far; beyond, the oldest is closed. Default 64. */
+  readonly strangersMax: number;
+  /** The same for one address that is not loopback. Default 8. */
+  readonly strangersPerAddressMax: number;
+  /** Milliseconds until a request's headers must be there. Default 10,000. */
+  readonly headersWithinMs: number;
+  /** Milliseconds until a whole request must be there. Default 30,000. */
+  readonly requestWithinMs: number;
+  /** Bytes of all headers. Default 8,192. */
+  readonly headerBytesMax: number;
+  /** Bytes of a request's body. Default 8 MiB. */
+  readonly bodyBytesMax: number;
+  /** Tasks of one call. Default 1,000. */
+  readonly tasksPerCallMax: number;
+  /** Bytes that may wait for the reader of an event stream. Default 8 MiB. */
+  readonly streamBacklogMax: number;
+  /** Milliseconds between heartbeat lines of a stream. Default 10,000. */
+  readonly streamBeatEveryMs: number;
+  /** Log bytes kept of one attempt. Default 10 MiB. */
+  readonly logBytesPerAttemptMax: number;
+}
+
+export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
+  connectionsMax: 1024,
+  strangersMax: 64,
+  strangersPerAddressMax: 8,
+  headersWithinMs: 10_000,
+  requestWithinMs: 30_000,
+  headerBytesMax: 8192,
+  bodyBytesMax: 8_388_608,
+  tasksPerCallMax: 1000,
+  streamBacklogMax: 8_388_608,
+  streamBeatEveryMs: 10_000,
+  logBytesPerAttemptMax: 10_485_760,
+};
+
+/** Whether `host` reaches this machine only. */
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+
+/** Errors: `LISTEN_INSECURE`, with exit code 78 in its details. */
+export function assertSecure(settings: StartCoordinatorSettings): void {
+  if (settings.tls || isLoopback(settings.listen.host)) return;
+  throw new CodedError(
+    'LISTEN_INSECURE',
+    `listen on ${settings.listen.host}: tokens would cross the network in clear; give a TLS certificate or listen on 127.0.0.1`,
+    {
+      details: { host: settings.listen.host, exitCode: 78 },
+    },
+  );
+}

@@ -1,0 +1,184 @@
+/**
+ * The worker links of a coordinator: upgrades, tokens and sockets. Knows frames, nothing of tasks.
+ *
+ * W1 A link exists for the node only after its token allowed `worker:register`: 401 or 403 come before 101.
+ * W2 The first frame is `hello`, within 5 s: 4408, or 4400 for anything else.
+ * W3 A link whose token ends is closed 4401 within a second.
+ * W4 All frames of one turn leave in one write.
+ */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { covers, type Principal } from '@holdfast/auth';
+import type { CoordinatorInput } from '@holdfast/coordinator-core';
+import { nodeEntropy } from '@holdfast/kernel/node';
+import { CLOSE, LIMITS, SUBPROTOCOL, WORKER_PATH } from '@holdfast/protocol';
+import { attachLink, type Link as WireLink } from '@holdfast/reconnection-core/ws';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { rawProblem } from './http/problem.ts';
+import type { Logger } from './process-log.ts';
+import type { TokenService } from './token-service.ts';
+
+export interface WorkerLinksPorts {
+  readonly tokens: TokenService;
+  readonly offer: (input: CoordinatorInput) => void;
+  /** Whether there is a node that can take links now. */
+  readonly isOpen: () => boolean;
+  readonly trusted: (socket: Socket) => void;
+  readonly answered: (status: number) => void;
+  readonly log: Logger;
+}
+
+export interface WorkerLinks {
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  transmit(link: number, text: string): void;
+  close(link: number, code: number, reason: string): void;
+  closeAll(code: number, reason: string): void;
+  /** Ends the turn: what `transmit` took leaves. */
+  flush(): void;
+  /** Closes the links of a token; without one, of every token that is no longer valid. */
+  refuse(keyId?: string): void;
+  /** Whether `principal` may report the death of `worker`: whoever registered it, or an admin. */
+  mayReport(principal: Principal, worker: string): boolean;
+  readonly size: number;
+  stop(): void;
+}
+
+interface Link {
+  readonly wire: WireLink;
+  readonly raw: Socket;
+  readonly principal: Principal;
+}
+
+/** Creates an empty hub. */
+export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
+  const links = new Map<number, Link>();
+  const corked = new Set<Link>();
+  /** Who registered a worker last, by worker id. Bounded like the links themselves. */
+  const owners = new Map<string, string>();
+  let nextLink = 1;
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: LIMITS.frameBytesMax,
+    maxFragments: LIMITS.fragmentsMax,
+    maxBufferedChunks: 1024,
+    // An unknown protocol is answered as offered and closed 4426: a refusal that every client can read.
+    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : ([...offered][0] ?? false)),
+  });
+
+  const open = (socket: WebSocket, raw: Socket, principal: Principal): void => {
+    const id = nextLink++;
+    // Before any frame: the node must know the link that a frame came over.
+    ports.offer({ kind: 'linkOpened', link: id, principal: principal.name, session: secret(), token: secret() });
+    const wire = attachLink(socket, {
+      frame(frame) {
+        if (frame.f === 'hello') own(frame.worker, principal.name);
+        ports.offer({ kind: 'frameReceived', link: id, frame });
+      },
+      rubbish: (reason) => ports.offer({ kind: 'rubbishReceived', link: id, reason }),
+      closed(code, reason) {
+        links.delete(id);
+        corked.delete(link);
+        ports.offer({ kind: 'linkClosed', link: id, reason: `${code} ${reason}`.trim() });
+      },
+    });
+    const link: Link = { wire, raw, principal };
+    links.set(id, link);
+  };
+
+  const own = (worker: string, name: string): void => {
+    owners.delete(worker);
+    owners.set(worker, name);
+    if (owners.size > OWNERS_MAX) owners.delete(owners.keys().next().value!);
+  };
+  const end = (link: Link, code: number, reason: string): void => {
+    uncork(link);
+    link.wire.close(code, reason);
+  };
+  const uncork = (link: Link): void => {
+    if (!corked.delete(link)) return;
+    link.raw.uncork();
+  };
+
+  return {
+    upgrade(request, socket, head) {
+      const refusal = admit(request, ports);
+      if (typeof refusal === 'object' && 'status' in refusal) {
+        ports.answered(refusal.status);
+        return void socket.end(rawProblem(refusal.status, refusal.reason, randomUUID(), refusal.headers));
+      }
+      const raw = request.socket;
+      ports.trusted(raw);
+      server.handleUpgrade(request, socket, head, (webSocket) => {
+        if (webSocket.protocol === SUBPROTOCOL) return open(webSocket, raw, refusal);
+        webSocket.on('error', () => webSocket.terminate());
+        webSocket.close(CLOSE.version.code, `speak ${SUBPROTOCOL}`);
+      });
+    },
+    transmit(id, text) {
+      const link = links.get(id);
+      if (!link) return;
+      if (!corked.has(link)) {
+        corked.add(link);
+        link.raw.cork();
+      }
+      link.wire.send(text);
+    },
+    close(id, code, reason) {
+      const link = links.get(id);
+      if (link) end(link, code, reason);
+    },
+    closeAll(code, reason) {
+      for (const link of links.values()) end(link, code, reason);
+    },
+    flush() {
+      for (const link of corked) link.raw.uncork();
+      corked.clear();
+    },
+    refuse(keyId) {
+      for (const link of links.values()) {
+        const gone = keyId === undefined ? !ports.tokens.isActive(link.principal.keyId) : link.principal.keyId === keyId;
+        if (gone) end(link, CLOSE.unauthenticated.code, CLOSE.unauthenticated.name);
+      }
+    },
+    mayReport: (principal, worker) => covers(principal.scopes, 'admin') || (owners.get(worker) ?? principal.name) === principal.name,
+    get size() {
+      return links.size;
+    },
+    stop() {
+      for (const link of links.values()) link.wire.terminate();
+      server.close();
+    },
+  };
+}
+
+interface Refusal {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The principal, or what to refuse the upgrade with. */
+function admit(request: IncomingMessage, ports: WorkerLinksPorts): Principal | Refusal {
+  if ((request.url ?? '').split('?', 1)[0] !== WORKER_PATH) return { status: 404, reason: 'Not Found' };
+  const outcome = ports.tokens.authenticate(request.headers.authorization, request.socket.remoteAddress ?? '');
+  if (!outcome.ok) {
+    ports.log.warn(
+      { event: 'auth.refused', reason: outcome.reason, address: request.socket.remoteAddress },
+      'an upgrade without a valid token',
+    );
+    if (outcome.retryAfter > 0) {
+      return { status: 429, reason: 'Too Many Requests', headers: { 'retry-after': String(Math.ceil(outcome.retryAfter / 1000)) } };
+    }
+    return { status: 401, reason: 'Unauthorized', headers: { 'www-authenticate': 'Bearer' } };
+  }
+  if (!covers(outcome.principal.scopes, 'worker:register')) return { status: 403, reason: 'Forbidden' };
+  if (!ports.isOpen()) return { status: 503, reason: 'Service Unavailable', headers: { 'retry-after': '1' } };
+  return outcome.principal;
+}
+
+const secret = (): string => Buffer.from(nodeEntropy.bytes(32)).toString('base64url');
+const OWNERS_MAX = 10_000;
