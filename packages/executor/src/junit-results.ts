@@ -1,0 +1,51 @@
+/** Judges a command by the JUnit file that it wrote. A green file with a failed process is never green. */
+import { readFile, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { bad, errorText, ok, type Result } from '@holdfast/kernel';
+import { type JunitResults, parseJunit } from '@holdfast/test-adapters/junit';
+import type { Attempt, AttemptEnd } from './attempt.ts';
+import { exitText, taskFile } from './attempt-end.ts';
+import { resolveInside } from './folders.ts';
+import type { GroupEnd } from './process-group.ts';
+
+/** The absolute path of a results file, which need not exist yet, if it lies inside the folders. */
+export function locateResults(cwd: string, path: string, folders: readonly string[]): Result<string, string> {
+  const whole = resolve(cwd, path);
+  if (existsSync(whole)) return resolveInside(cwd, path, folders);
+  // The nearest folder that exists decides; the command makes the others below it.
+  let folder = dirname(whole);
+  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
+  const place = resolveInside(cwd, folder, folders);
+  return place.ok ? ok(folder === dirname(whole) ? join(place.value, basename(whole)) : whole) : place;
+}
+
+/** Reads the file and gives the verdict together with the exit of the process. */
+export async function junitVerdict(attempt: Attempt, folder: string, path: string, end: GroupEnd): Promise<AttemptEnd> {
+  const read = await readResults(path, attempt.order.name, folder);
+  if (!read.ok) return { outcome: 'errored', reason: `${read.problem}${end.code === 0 ? '' : ` (${exitText(end)})`}` };
+  const { cases, errors } = read.value;
+  if (cases.length > 0) attempt.addCases(cases);
+  const more = errors.length > 0 ? { errors } : {};
+  const exit = end.code === 0 ? {} : { reason: exitText(end) };
+  if (attempt.failedCount() > 0) return { outcome: 'failed', ...exit, ...more };
+  if (errors.length > 0) return { outcome: cases.length > 0 ? 'failed' : 'errored', ...exit, ...more };
+  if (end.code !== 0) return { outcome: 'errored', reason: `${exitText(end)}, although no test case failed` };
+  if (cases.length === 0) return { outcome: 'errored', reason: 'no test ran: the results hold no test case' };
+  return { outcome: 'passed' };
+}
+
+async function readResults(path: string, name: string, folder: string): Promise<Result<JunitResults, string>> {
+  let text: string;
+  try {
+    const { size } = await stat(path);
+    if (size > FILE_BYTES_MAX) return bad(`the results in ${path} have ${size} bytes, more than ${FILE_BYTES_MAX}`);
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    return bad(`the results cannot be read: ${errorText(error)}`);
+  }
+  const parsed = parseJunit(text, { file: taskFile(name, folder), cwd: folder });
+  return parsed.ok ? parsed : bad(`the results in ${path} ${parsed.problem}`);
+}
+
+const FILE_BYTES_MAX = 64 * 1024 * 1024;

@@ -1,0 +1,56 @@
+/**
+ * The reaper: a small program that outlives its worker by a moment and takes the worker's processes with it.
+ *
+ * R1 It acts on the end of its standard input, which the kernel brings however the worker died, `kill -9` included.
+ * R2 A group is killed only if its leader is the process that was watched, or gone while the group lives on.
+ * R3 It listens to no signal that a terminal or a service manager sends to all: it must be the last to go.
+ */
+import { createInterface } from 'node:readline';
+import type { DeathReport, ReaperMessage } from './reaper-link.ts';
+import { killGroup, processStat } from './sweep.ts';
+import { createSweeper } from './sweep.ts';
+
+const watched = new Map<number, Extract<ReaperMessage, { t: 'watch' }>>();
+let report: DeathReport | undefined;
+let orderly = false;
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+createInterface({ input: process.stdin, crlfDelay: Infinity })
+  .on('line', (line) => {
+    const message = JSON.parse(line) as ReaperMessage;
+    if (message.t === 'watch') watched.set(message.group, message);
+    else if (message.t === 'unwatch') watched.delete(message.group);
+    else if (message.t === 'report') report = message;
+    else orderly = true;
+  })
+  .on('close', () => void reap());
+
+async function reap(): Promise<void> {
+  for (const { group, started } of watched.values()) {
+    const leader = processStat(group);
+    if (leader === undefined || started === '' || leader.started === started) killGroup(group);
+  }
+  const sweeper = createSweeper();
+  await Promise.all([...new Set([...watched.values()].map(({ marker }) => marker))].map((marker) => sweeper.clear(marker, undefined)));
+  if (report && !orderly) await tell(report);
+  process.exit(0);
+}
+
+/** Best effort: a coordinator that does not hear it finds out by the lease. */
+async function tell({ url, token, worker, incarnation }: DeathReport): Promise<void> {
+  const { request } = url.startsWith('https:') ? await import('node:https') : await import('node:http');
+  const body = JSON.stringify({ worker, incarnation });
+  await new Promise<void>((resolve) => {
+    const call = request(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(REPORT_MS),
+    });
+    call.on('response', (response) => response.resume().on('end', resolve));
+    call.on('error', () => resolve());
+    call.on('close', () => resolve());
+    call.end(body);
+  });
+}
+
+const REPORT_MS = 2000;
