@@ -11,7 +11,7 @@ export function manifest(name: string, changes: Readonly<Record<string, unknown>
     version: '0.1.0',
     description: 'words',
     license: 'MIT',
-    files: ['dist', 'README.md', 'LICENSE'],
+    files: ['dist', '!dist/.tsbuildinfo*', 'README.md', 'LICENSE'],
     type: 'module',
     exports: { '.': { '@holdfast/source': './src/index.ts', types: './dist/index.d.ts', default: './dist/index.js' } },
     publishConfig: { access: 'public' },

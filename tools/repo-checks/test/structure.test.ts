@@ -86,7 +86,8 @@ test.each([
   [{ name: '@holdfast/other' }, 'the name must be @holdfast/lower'],
   [{ engines: { node: '>=18' } }, 'engines.node must be >=22.18'],
   [{ publishConfig: {} }, 'publishConfig.access must be public'],
-  [{ files: ['dist', 'README.md'] }, 'files must list LICENSE'],
+  [{ files: ['dist', '!dist/.tsbuildinfo*', 'README.md'] }, 'files must list LICENSE'],
+  [{ files: ['dist', 'README.md', 'LICENSE'] }, 'files must list !dist/.tsbuildinfo*'],
   [{ exports: {} }, 'exports are missing'],
   [
     { exports: { '.': { types: './dist/index.d.ts', default: './dist/index.js' } } },
