@@ -17,6 +17,7 @@ import { createChannel, earliest, type Taken } from './channel.ts';
 import type { ClientEffect, ClientInput, ClientOptions, ClientSession, ClientSnapshot } from './client-session.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { SESSION_LIMITS } from './limits.ts';
+import { told } from './told.ts';
 
 type State =
   | { readonly kind: 'idle' | 'failed' | 'ended' }
@@ -290,7 +291,7 @@ export function createClientSession(options: ClientOptions, random: Random): Cli
     };
   };
 
-  return { handle, tick, deadline, snapshot };
+  return told({ handle, tick, deadline, snapshot }, () => state.kind);
 }
 
 const PUBLIC_STATES: Readonly<Record<State['kind'], ClientSnapshot['state']>> = {

@@ -6,6 +6,7 @@ import { CLOSE, encodeFrame, type Hello, PROTOCOL_VERSIONS, type Welcome, type W
 import { createChannel, earliest } from './channel.ts';
 import { SESSION_LIMITS } from './limits.ts';
 import type { ServerEffect, ServerInput, ServerOptions, ServerSession, ServerSnapshot } from './server-session.ts';
+import { told } from './told.ts';
 
 type State =
   | { readonly kind: 'new' | 'expired' }
@@ -238,7 +239,7 @@ export function createServerSession(options: ServerOptions): ServerSession {
     };
   };
 
-  return { handle, tick, deadline, snapshot };
+  return told({ handle, tick, deadline, snapshot }, () => state.kind);
 }
 
 /** Compares without telling by its duration where two secrets differ. */

@@ -368,3 +368,27 @@ test('D24 both ends: the close of a replaced link arrives late -> the new link s
   expect(client.snapshot).toMatchObject({ state: 'connected', link: 2 });
   expect(client.of('deliver')).toEqual([]);
 });
+
+test('client: a message that every receiver would refuse, and a backlog past its bound -> coded errors that carry the story', () => {
+  const errorOf = (run: () => unknown): { code: string; details: { story: { what: string }[] } } => {
+    try {
+      run();
+    } catch (error) {
+      return error as never;
+    }
+    throw new Error('nothing was thrown');
+  };
+  const huge: ClientInput = { kind: 'offered', lane: 'high', payload: { t: 'x', text: 'x'.repeat(300_000) } as { t: string } };
+  const refused = errorOf(() => tell([{ kind: 'started' }, ...up(1), huge]));
+  expect(refused.code).toBe('RECONNECTION_MESSAGE_REFUSED');
+  expect(refused.details.story.map(({ what }) => what)).toEqual([
+    'idle started dialing',
+    'dialing linkOpened greeting',
+    'greeting frameReceived open',
+  ]);
+  const cut: ClientInput = { kind: 'linkClosed', link: 1, code: 1006, reason: 'cut' };
+  const full = errorOf(() =>
+    tell([{ kind: 'started' }, ...up(1), cut, offer(1), offer(2), offer(3)], { limits: { queuedMessagesMax: 2 } }),
+  );
+  expect(full.code).toBe('RECONNECTION_OUTBOX_FULL');
+});
