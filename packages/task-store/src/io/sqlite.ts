@@ -1,0 +1,61 @@
+/**
+ * Tasks and checkpoints in SQLite. This file is what the store's threads load: `storeModules` and `storeQueries`.
+ *
+ * Example: `openSqliteThread({ path, modules: [SQLITE_STORE_URL] })` and `openSqliteReader({ path, queries: [SQLITE_STORE_URL] })`.
+ */
+import { createCheckpointModule, sqliteLatestCheckpoint } from '@holdfast/checkpoint-store/sqlite';
+import { siblingUrl, type SqliteModule, type SqliteTx } from '@holdfast/committer/sqlite';
+import type { LeaseKey } from '@holdfast/model';
+import { createTaskApplier } from '../apply.ts';
+import type { LatestCheckpoint } from '../attempt-ops.ts';
+import type { TaskRows } from '../tables.ts';
+import { TASK_MIGRATIONS } from './schema.ts';
+import { createSqliteTables, type SqliteTables } from './sqlite-tables.ts';
+
+export { storeQueries } from './queries.ts';
+export type { EventPage, ResultRow, RunDetail, RunSummary, TaskDetail, TaskSummary, WorkerSummary } from './queries.ts';
+
+export interface SqliteTaskModule extends SqliteModule {
+  /** Every row, sorted by key. For tests and checks: it reads the whole store. */
+  rows(): TaskRows;
+}
+
+/** Creates the module. `latestCheckpoint` makes the reader of resume points over the same transaction. */
+export function createTaskModule(ports: { readonly latestCheckpoint: (tx: SqliteTx) => LatestCheckpoint }): SqliteTaskModule {
+  let tables: SqliteTables | undefined;
+  return {
+    name: 'task',
+    migrations: TASK_MIGRATIONS,
+    open(tx) {
+      tables = createSqliteTables(tx);
+      return createTaskApplier(tables, ports.latestCheckpoint(tx));
+    },
+    rows: () => tables!.rows(),
+  };
+}
+
+/** How a lease stands, for the checkpoint store. */
+export function sqliteLeaseState(tx: SqliteTx): (key: LeaseKey) => 'valid' | 'stale' | 'unknown' {
+  const select = tx.prepare(
+    `SELECT attempts.state IN ('leased', 'running', 'paused') AND attempts.epoch >= tasks.fence AS valid
+     FROM tasks LEFT JOIN attempts ON attempts.run = tasks.run AND attempts.n = tasks.n AND attempts.epoch = ?
+     WHERE tasks.run = ? AND tasks.n = ?`,
+  );
+  return (key) => {
+    const row = select.get(key.epoch, key.run, key.n) as { valid: number | null } | undefined;
+    if (!row) return 'unknown';
+    return row.valid === 1 ? 'valid' : 'stale';
+  };
+}
+
+/** Makes the two modules wired to each other; add more beside them. */
+export function createStoreModules(): { readonly modules: readonly SqliteModule[]; rows(): TaskRows } {
+  const tasks = createTaskModule({ latestCheckpoint: sqliteLatestCheckpoint });
+  return { modules: [tasks, createCheckpointModule({ leaseState: sqliteLeaseState })], rows: () => tasks.rows() };
+}
+
+/** What the writer thread registers. */
+export const storeModules: readonly SqliteModule[] = createStoreModules().modules;
+
+/** The URL of this file, for the store's threads. */
+export const SQLITE_STORE_URL: string = siblingUrl(import.meta.url, 'io/sqlite');
