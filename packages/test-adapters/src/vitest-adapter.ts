@@ -21,6 +21,8 @@ function recognise(command: Command, project: ProjectFacts): Recognised | undefi
   if (wildcard !== undefined && sorted.kept[sorted.kept.indexOf(wildcard) - 1]?.startsWith('-') !== true) {
     return refused(`vitest's filters are parts of paths, no patterns: ${wildcard} would match nothing; name a folder instead`);
   }
+  const lines = sorted.kept.find((arg) => !arg.startsWith('-') && /\.[cm]?[jt]sx?:\d+$/.test(arg));
+  if (lines !== undefined) return refused(`${lines} names a line, and whole files are what is spread; use -t with the test's name`);
   return suiteOf(command, sorted);
 }
 

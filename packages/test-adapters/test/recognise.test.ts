@@ -72,6 +72,7 @@ test.each([
   ['vitest run --inspect-brk', {}, '--inspect-brk needs one process'],
   ['vitest bench', {}, 'vitest bench measures'],
   ['vitest run test/*.ts', {}, 'test/*.ts would match nothing'],
+  ['vitest run src/a.test.ts:12', {}, 'src/a.test.ts:12 names a line'],
   ['node --inspect --test', {}, '--inspect needs one process'],
   ['node --test --watch', {}, '--watch never ends'],
   ['node --max-old-space-size=1 node_modules/vitest/vitest.mjs run', {}, 'would not reach the tests'],

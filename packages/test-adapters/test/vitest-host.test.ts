@@ -202,6 +202,15 @@ test('vitest host: a name filter that leaves a file without tests -> ok, all of 
   expect(grades(cases).filter((text) => text.endsWith('passed'))).toEqual(['arithmetic > adds: passed']);
 });
 
+test('vitest host: a config that bails -> each unit runs all the same, in the order of its owner', { timeout: TIMEOUT }, async () => {
+  using fixture = copyFixture('vitest-basic');
+  writeFileSync(join(fixture.cwd, 'vitest.config.js'), 'export default { test: { bail: 1 } };\n');
+  await using session = await openSession('vitest', fixture.cwd, { args: ['./test/a.test.tsx'] });
+  expect(await session.list()).toEqual([{ file: 'test/a.test.tsx' }]);
+  expect((await session.run('test/a.test.ts')).cases).toHaveLength(6);
+  expect((await session.run('test/a.test.tsx')).end).toMatchObject({ ok: true, cases: 1 });
+});
+
 test('vitest host: a config that throws, no vitest -> unusable with the reason', { timeout: TIMEOUT }, async () => {
   using fixture = copyFixture('vitest-basic');
   writeFileSync(join(fixture.cwd, 'vitest.config.js'), 'throw new Error("no config today");\n');

@@ -16,7 +16,8 @@ export interface Vitest {
     readonly onConsoleLog?: (content: string, type: 'stdout' | 'stderr', entity: unknown) => boolean | void;
   };
   readonly state: { readonly idMap: Map<string, { readonly logs?: readonly ConsoleLog[] }>; getReportedEntity(task: unknown): unknown };
-  standalone(): Promise<void>;
+  standalone?(): Promise<void>;
+  init?(): Promise<void>;
   getRelevantTestSpecifications(filters: readonly string[]): Promise<readonly Specification[]>;
   globTestSpecifications(filters?: readonly string[]): Promise<readonly Specification[]>;
   runTestSpecifications(specifications: readonly Specification[], allTestsRun?: boolean): Promise<{ unhandledErrors: readonly unknown[] }>;

@@ -9,7 +9,7 @@
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, relative, resolve } from 'node:path';
+import { join, normalize, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Failure, TestUnit } from '@holdfast/model';
 import type { HostEvent } from '../host-protocol.ts';
@@ -34,17 +34,33 @@ async function openVitest({ cwd, suite, slot }: OpenRequest): Promise<HostRunner
   const { filter, options } = node.parseCLI(['vitest', 'run', ...suite.args]);
   const reporter = createVitestReporter(cwd);
   const vitest = await node.createVitest('test', { ...normalised(options), ...ownOptions(reporter) });
-  await vitest.standalone();
+  outliveDeadWorkers();
+  // Vitest 3 calls it `init`. Without it reporters never learn of vitest.
+  await (vitest.standalone ?? vitest.init)?.call(vitest);
   for (const project of vitest.projects) {
     if (!project.isBrowserEnabled()) project.config.setupFiles.unshift(siblingProgram(import.meta.url, 'vitest-slot'));
   }
   return {
     runner: 'vitest',
     version: node.version,
-    list: async () => unitsOf(await vitest.getRelevantTestSpecifications(filter), cwd),
+    list: async () => unitsOf(await vitest.getRelevantTestSpecifications(filter.map((path) => normalize(path))), cwd),
     run: (request, emit) => runUnit({ vitest, reporter, cwd }, request, emit),
     close: () => vitest.close(),
   };
+}
+
+/**
+ * The pool of vitest 3, tinypool, goes on about a process that a test has killed after the run has ended with that error,
+ * and vitest then exits. The next run gets a new process. Any other stray rejection stays vitest's to handle.
+ */
+function outliveDeadWorkers(): void {
+  const theirs = process.listeners('unhandledRejection');
+  process.removeAllListeners('unhandledRejection');
+  process.on('unhandledRejection', (reason, promise) => {
+    if (reason instanceof Error && reason.stack?.includes('/tinypool/')) return;
+    if (theirs.length === 0) throw reason;
+    for (const listener of theirs) listener.call(process, reason, promise);
+  });
 }
 
 async function loadVitest(cwd: string): Promise<VitestNode> {
@@ -73,10 +89,12 @@ const ownOptions = (reporter: VitestReporter): Record<string, unknown> => ({
   run: true,
   watch: false,
   maxWorkers: 1,
-  minWorkers: 1,
+  minWorkers: 0,
   includeTaskLocation: true,
   reporters: [reporter.hooks],
   passWithNoTests: true,
+  // Vitest would count failures over all runs of a warm host, and then skip what comes. The owner of the run decides.
+  bail: 0,
   coverage: { enabled: false },
   // Its file in node_modules holds durations for a sequencer that has one file to order.
   cache: false,
@@ -114,27 +132,31 @@ async function runUnit(
   const errors: Failure[] = [];
   let success = false;
   reporter.begin((result) => emit({ t: 'case', id, result }));
-  const specifications = await specificationsOf(vitest, unit, cwd);
-  if (typeof specifications === 'string') {
-    errors.push(failureOf(specifications));
-  } else {
-    // Vitest says some failures through the exit code only; the host's own must stay its own.
-    const exitCode = process.exitCode;
-    process.exitCode = undefined;
-    try {
+  // Vitest says some failures through the exit code only; the host's own must stay its own.
+  const exitCode = process.exitCode;
+  process.exitCode = undefined;
+  try {
+    const specifications = await specificationsOf(vitest, unit, cwd);
+    if (typeof specifications === 'string') errors.push(failureOf(specifications));
+    else {
       await vitest.runTestSpecifications(specifications, false);
       success = !process.exitCode;
-    } catch (error) {
-      errors.push(failureOfThrown(error));
     }
-    process.exitCode = exitCode;
+  } catch (error) {
+    errors.push(failureOfThrown(error));
   }
+  process.exitCode = exitCode;
   const report = reporter.report();
   errors.push(...report.errors);
   for (const file of report.unended) {
-    errors.push(failureOf(`the process that ran ${portable(relative(cwd, file))} died before the file ended`));
+    errors.push(
+      failureOf(
+        `the process that ran ${portable(relative(cwd, file))} died ${report.inFlight === undefined ? 'before the file ended' : `in or after the test ${report.inFlight}`}`,
+      ),
+    );
   }
-  const ok = success && report.reason === 'passed' && report.failed === 0 && report.unended.length === 0;
+  const died = report.unended.length > 0;
+  const ok = success && report.reason === 'passed' && report.failed === 0 && !died;
   if (!ok && report.failed === 0 && errors.length === 0) errors.push(failureOf('vitest calls the run failed and names no test'));
   emit({ t: 'end', id, ok, cases: report.cases, errors: errors.slice(0, ERRORS_MAX), durationMs: performance.now() - started });
 }

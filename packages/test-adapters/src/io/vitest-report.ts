@@ -17,6 +17,8 @@ export interface VitestReport {
   readonly errors: readonly Failure[];
   /** Files that vitest began and did not end: its process died in them. */
   readonly unended: readonly string[];
+  /** The test that was last known to begin, if none has ended since. */
+  readonly inFlight: string | undefined;
   /** What vitest said at the end, undefined if it never came to an end. */
   readonly reason: string | undefined;
 }
@@ -37,6 +39,7 @@ export function createVitestReporter(cwd: string): VitestReporter {
   let failed = 0;
   let errors: Failure[] = [];
   let reason: string | undefined;
+  let inFlight: string | undefined;
 
   const take = (test: TestCase): void => {
     if (!emit || seen.has(test.id)) return;
@@ -65,8 +68,14 @@ export function createVitestReporter(cwd: string): VitestReporter {
       onTestModuleQueued: (module: TestModule) => begun.add(module.moduleId),
       onTestModuleStart: (module: TestModule) => begun.add(module.moduleId),
       onTestModuleEnd: endModule,
-      onTestCaseResult: take,
-      onTestRunEnd: (_modules: unknown, unhandled: readonly VitestError[], why: string) => {
+      onTestCaseReady: (test: TestCase) => (inFlight = titles(test).join(' > ')),
+      onTestCaseResult: (test: TestCase) => {
+        inFlight = undefined;
+        take(test);
+      },
+      onTestRunEnd: (modules: readonly TestModule[], unhandled: readonly VitestError[], why: string) => {
+        // Vitest 3 does not end a file that failed to load.
+        for (const module of modules) if (begun.has(module.moduleId) && module.state() === 'failed') endModule(module);
         for (const error of unhandled) errors.push(failureOfVitest(error, 'unhandled: '));
         reason = why;
       },
@@ -85,8 +94,9 @@ export function createVitestReporter(cwd: string): VitestReporter {
       failed = 0;
       errors = [];
       reason = undefined;
+      inFlight = undefined;
     },
-    report: () => ({ cases: seen.size, failed, errors, unended: [...begun], reason }),
+    report: () => ({ cases: seen.size, failed, errors, unended: [...begun], inFlight, reason }),
   };
 }
 
