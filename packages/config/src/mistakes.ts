@@ -28,7 +28,7 @@ export function invalidConfig(mistakes: readonly [Mistake, ...Mistake[]]): Coded
 }
 
 /** `key` is not a setting; `siblings` are the full keys that are. */
-export function unknownKey(key: string, where: string, siblings: readonly string[]): Mistake {
+function unknownKey(key: string, where: string, siblings: readonly string[]): Mistake {
   const prefix = key.slice(0, key.length - last(key).length);
   const near = nearest(last(key), siblings.map(last));
   if (near !== undefined) {

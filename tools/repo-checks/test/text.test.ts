@@ -45,6 +45,13 @@ test('purity: words that only look impure -> nothing', () => {
   expect(found(purity, { [one]: text })).toEqual([]);
 });
 
+test('purity: a conformance suite -> may await, and nothing else', () => {
+  const text = 'export async function suite() {\n  await adapter();\n  return Date.now();\n}\n';
+  expect(found(purity, { 'packages/lower/src/conformance-ops.ts': text })).toEqual([
+    'packages/lower/src/conformance-ops.ts:3 pure code uses Date',
+  ]);
+});
+
 test('purity: src/io, and packages that do not claim it -> free', () => {
   const impure = 'export const one = Date.now();';
   expect(found(purity, { 'packages/lower/src/io/clock.ts': impure })).toEqual([]);
