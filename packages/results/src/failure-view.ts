@@ -148,7 +148,7 @@ function stackLines({ failure, location }: ShownFailure, columns: number, theme:
     .map((line) => line.trim());
   // The frame of the title alone says nothing new.
   if (frames.length === 0 || (frames.length === 1 && location !== undefined)) return [];
-  return ['', ...frames.slice(0, FRAMES_MAX).map((frame) => `    ${theme.dim(cutEnd(frame, columns - 4))}`)];
+  return ['', ...frames.slice(0, FRAMES_MAX).flatMap((frame) => wrap(frame, columns - 4).map((line) => `    ${theme.dim(line)}`))];
 }
 
 const FRAME = /^ {0,16}at \S/;

@@ -67,9 +67,11 @@ function rowLine(row: Row, nameColumns: number, timeColumns: number, columns: nu
   const name = nameColumns > 0 ? `${padEnd(cutEnd(row.worker, nameColumns), nameColumns)}  ` : '';
   const room = columns - 2 - columnsOf(name) - timeColumns - 2;
   if (room < 8) return cutEnd(`  ${row.what}`, columns);
-  const what = padEnd(cutStart(row.what, room), room);
+  const cut = cutStart(row.what, room);
+  if (row.time === '') return `  ${theme.accent(name)}${theme.warn(cut)}`;
+  const what = padEnd(cut, room);
   const time = padStart(row.time, timeColumns);
-  return `  ${theme.accent(name)}${row.time === '' ? theme.warn(what) : what}  ${row.slow ? theme.warn(time) : theme.dim(time)}`;
+  return `  ${theme.accent(name)}${what}  ${row.slow ? theme.warn(time) : theme.dim(time)}`;
 }
 
 function progressLine(fold: RunFold, leftMs: number | undefined, columns: number, theme: Theme, now: MonoMs): string {

@@ -63,8 +63,8 @@ const HEADLINES: Readonly<Record<VerdictKind, (totals: Totals, options: VerdictO
         ? `${counted(tests.passed + tests.flaky, 'test')} passed`
         : `${counted(files.total, 'task')} passed`,
   failed: failedHeadline,
-  infra_lost: ({ files }) =>
-    `no test failed, but ${counted(files.infra_lost, 'file')} ${files.infra_lost === 1 ? 'was' : 'were'} lost with their machines`,
+  infra_lost: ({ files: { infra_lost: lost } }) =>
+    `no test failed, but ${counted(lost, 'file')} ${lost === 1 ? 'was lost with its machine' : 'were lost with their machines'}`,
   not_proven: ({ files }) => {
     const missing = files.not_proven + files.pending;
     return `no test failed, but ${counted(missing, 'file')} ${missing === 1 ? 'has' : 'have'} no proven result`;
