@@ -31,7 +31,7 @@ export interface Manifest {
 }
 
 export interface Package {
-  /** Folder name: `kernel`, `cli`. */
+  /** Folder name: `kernel`, `cli`; with `-app` for the other apps, which share names with packages. */
   readonly short: string;
   /** Relative to the root, forward slashes: `packages/kernel`. */
   readonly folder: string;
@@ -111,7 +111,8 @@ export const isSource = (path: string): boolean => /\.(?:[cm]?[jt]s|tsx)$/.test(
 
 function packagesOf(files: ReadonlyMap<string, string>): Package[] {
   return [...files.keys()].flatMap((path) => {
-    const [, folder, short] = /^((?:apps|packages|tools)\/([^/]+))\/package\.json$/.exec(path) ?? [];
+    const [, folder, name] = /^((?:apps|packages|tools)\/([^/]+))\/package\.json$/.exec(path) ?? [];
+    const short = folder?.startsWith('apps/') && name !== 'cli' ? `${name}-app` : name;
     if (folder === undefined || short === undefined) return [];
     const manifest = JSON.parse(files.get(path) ?? '') as Manifest;
     const pure = manifest.holdfast?.pure === true;

@@ -1,0 +1,1 @@
+export { type CoordinatorIo, serveCoordinator } from './serve.ts';

@@ -1,0 +1,2 @@
+export { openProcessLog, type ProcessLog } from './process-log.ts';
+export { type ServeWorkerIo, serveWorker } from './serve.ts';

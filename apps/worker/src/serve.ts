@@ -1,0 +1,97 @@
+/** A worker as a process: settings in, exit code out. Decides nothing about the domain. */
+import { readFileSync } from 'node:fs';
+import { availableParallelism, hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { WorkerSettings } from '@holdfast/config';
+import { CodedError, errorText } from '@holdfast/kernel';
+import { keptWorkerId, readFingerprint, startWorker, type WorkerEnd } from '@holdfast/worker';
+import { openProcessLog } from './process-log.ts';
+
+export interface ServeWorkerIo {
+  /** The worker's checkout is the repository around this folder. */
+  readonly cwd: string;
+  /** One line for people. */
+  say(line: string): void;
+}
+
+/**
+ * Works until a signal comes or dialling cannot help; resolves with the exit code: 0 after a goodbye, 77 when the
+ * coordinator refuses the token, 69 when it refuses this worker for another reason.
+ * Errors: `SETTING_INVALID` (2), `FILE_UNREADABLE` (78), `DATA_NOT_WRITABLE` (78), each with `details.exitCode`.
+ */
+export async function serveWorker(settings: WorkerSettings, io: ServeWorkerIo): Promise<number> {
+  const url = required(settings.connect, '--connect URL', 'HOLDFAST_CONNECT');
+  const token = settings.token ?? (settings.tokenFile === undefined ? undefined : readText(settings.tokenFile));
+  const data = resolve(io.cwd, settings.data);
+  const place = readFingerprint(io.cwd);
+  const name = settings.name ?? hostname();
+  const slots = settings.slots ?? availableParallelism();
+  const { log, close } = openProcessLog(join(data, 'logs', `worker-${process.pid}.log`), settings.logLevel, settings.logLevel === 'debug' || settings.logLevel === 'trace');
+  const worker = startWorker({
+    url,
+    token: required(token, '--token or --token-file', 'HOLDFAST_TOKEN').trim(),
+    ...(settings.tlsCa === undefined ? {} : { tls: { ca: readText(settings.tlsCa) } }),
+    id: keptWorkerId(data),
+    name,
+    slots,
+    labels: settings.labels ?? {},
+    root: place.root,
+    fingerprint: place.fingerprint,
+    policy: definedFields(settings.policy ?? {}),
+    log: (level, event, details) => {
+      log(level, event, details);
+      if (SPOKEN.has(event)) io.say(`${event.replace('.', ' ')}${Object.keys(details).length > 0 ? ` ${JSON.stringify(details)}` : ''}`);
+    },
+  });
+  const { commit, dirty } = place.fingerprint;
+  io.say(`worker ${name} with ${slots} slots for ${url}, checkout ${place.root} at ${commit.slice(0, 12)}${dirty === 'clean' ? '' : ` + changes ${dirty}`}`);
+  listenForSignals(worker, io);
+  const end = await worker.ended;
+  close();
+  if (end.code !== 0) io.say(explain(end, url));
+  return end.code === 0 ? 0 : UNAUTHORISED.has(end.code) ? 77 : 69;
+}
+
+function listenForSignals(worker: { drain(reason: string): void; stop(reason: string): void }, io: ServeWorkerIo): void {
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    signals += 1;
+    if (signal === 'SIGTERM' && signals === 1) {
+      io.say('SIGTERM: finishing what runs; a second signal gives it back');
+      worker.drain(signal);
+    } else {
+      io.say(`${signal}: stopping what runs and giving it back`);
+      worker.stop(signal);
+    }
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
+
+function explain(end: WorkerEnd, url: string): string {
+  if (UNAUTHORISED.has(end.code)) return `${url} refuses this token: ${end.reason}. Make one with: holdfast token create --scope worker:register`;
+  if (end.code === 4426) return `${url} speaks another protocol version: ${end.reason}. Install the same version of holdfast on both sides`;
+  if (end.code === 4409) return `another process took this worker's place: ${end.reason}. Give each process a data folder of its own (--data)`;
+  return `${url} ended the session for good: ${end.reason} (code ${end.code})`;
+}
+
+function required(value: string | undefined, flag: string, variable: string): string {
+  if (value !== undefined && value !== '') return value;
+  throw new CodedError('SETTING_INVALID', `start a worker: ${flag} is missing (or ${variable})`, { details: { exitCode: 2 } });
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new CodedError('FILE_UNREADABLE', `read ${path}: ${errorText(error)}`, { cause: error, details: { exitCode: 78 } });
+  }
+}
+
+/** Without the fields that nobody set. */
+function definedFields<Fields extends object>(fields: Fields): { [Key in keyof Fields]?: NonNullable<Fields[Key]> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+}
+
+const SPOKEN: ReadonlySet<string> = new Set(['session.opened', 'session.resumed', 'session.lost', 'worker.draining', 'worker.stopping']);
+const UNAUTHORISED: ReadonlySet<number> = new Set([4401, 4403]);

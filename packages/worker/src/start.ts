@@ -1,0 +1,159 @@
+/** Wires a worker's node to its link and to real processes. Decides nothing about the domain. */
+import { randomUUID } from 'node:crypto';
+import { createExecutor, type WorkerPolicy } from '@holdfast/executor';
+import { createRandom, drive, type Driver } from '@holdfast/kernel';
+import { nodeClock, nodeTimers } from '@holdfast/kernel/node';
+import { type Fingerprint, incarnation, type Incarnation, type Json, type SuiteSpec, type WorkerId } from '@holdfast/model';
+import { type Registration, WORKER_PATH } from '@holdfast/protocol';
+import { dialLink, type Link } from '@holdfast/reconnection-core/ws';
+import { createWorkerNode, type WorkerEffect, type WorkerInput } from '@holdfast/worker-core';
+
+export type WorkerLog = (level: 'debug' | 'info' | 'warn', event: string, details: Readonly<Record<string, Json>>) => void;
+
+export interface StartWorkerSettings {
+  /** The coordinator: `http(s)://` or `ws(s)://`, host and port. */
+  readonly url: string;
+  /** A token with scope `worker:register`. */
+  readonly token: string;
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  readonly id: WorkerId;
+  /** For people. */
+  readonly name: string;
+  /** Attempts at a time, 1..1024. */
+  readonly slots: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Absolute folder of the checkout in which runs work. */
+  readonly root: string;
+  /** The state of that checkout; absent: only runs that belong to no state come here. */
+  readonly fingerprint?: Fingerprint;
+  readonly policy: WorkerPolicy;
+  /** A suite whose hosts start at once, on every slot: its first tests need not wait for the runner. */
+  readonly prewarm?: { readonly suite: SuiteSpec; readonly cwd: string; readonly env: Readonly<Record<string, string>> };
+  readonly log: WorkerLog;
+}
+
+/** How a worker ended: `code` 0 after a goodbye, else the close code that made dialling again useless. */
+export interface WorkerEnd {
+  readonly code: number;
+  readonly reason: string;
+}
+
+export interface RunningWorker {
+  readonly id: WorkerId;
+  readonly incarnation: Incarnation;
+  /** Finishes what runs, takes nothing more. */
+  drain(reason: string): void;
+  /** Stops what runs and gives it back. */
+  stop(reason: string): void;
+  /** Resolves when no process is left. Rejects when the node broke an invariant; its processes are gone by then, too. */
+  readonly ended: Promise<WorkerEnd>;
+}
+
+/** Starts a worker; it dials until it is told to stop or until dialling cannot help. */
+export function startWorker(settings: StartWorkerSettings): RunningWorker {
+  const life = incarnation(randomUUID());
+  const httpUrl = settings.url.replace(/^ws/, 'http').replace(/\/$/, '');
+  const wsUrl = `${httpUrl.replace(/^http/, 'ws')}${WORKER_PATH}`;
+  const links = new Map<number, Link>();
+  let driver: Driver<WorkerInput>;
+
+  const executor = createExecutor(
+    {
+      root: settings.root,
+      policy: settings.policy,
+      report: { url: `${httpUrl}/api/v1/workers/death`, token: settings.token, worker: settings.id, incarnation: life },
+    },
+    { clock: nodeClock, timers: nodeTimers },
+    (event) => driver.offer({ kind: 'attempted', event }),
+  );
+  const { promise: ended, resolve, reject } = Promise.withResolvers<WorkerEnd>();
+  const node = createWorkerNode({ id: settings.id, incarnation: life, registration: registrationOf(settings) }, createRandom(randomUUID()));
+
+  function dial(link: number): void {
+    links.set(
+      link,
+      dialLink(
+        { url: wsUrl, token: settings.token, ...(settings.tls ? { tls: settings.tls } : {}) },
+        {
+          opened: () => driver.offer({ kind: 'linkOpened', link }),
+          failed(reason, terminal) {
+            links.delete(link);
+            driver.offer({ kind: 'dialFailed', link, reason, terminal });
+          },
+          frame: (frame) => driver.offer({ kind: 'frameReceived', link, frame }),
+          rubbish: (reason) => driver.offer({ kind: 'rubbishReceived', link, reason }),
+          closed(code, reason) {
+            links.delete(link);
+            driver.offer({ kind: 'linkClosed', link, code, reason });
+          },
+        },
+      ),
+    );
+  }
+
+  function perform(effect: WorkerEffect): void {
+    switch (effect.kind) {
+      case 'dial':
+        return dial(effect.link);
+      case 'transmit':
+        return links.get(effect.link)?.send(effect.text);
+      case 'closeLink':
+        return links.get(effect.link)?.close(effect.code, effect.reason);
+      case 'start':
+        return executor.start(effect.order, effect.run, effect.slot);
+      case 'stop':
+        return executor.stop(effect.lease);
+      case 'pause':
+        return executor.pause(effect.lease, effect.paused);
+      case 'checkpointSettled':
+        return executor.checkpointSettled(effect.lease, effect.seq);
+      case 'forgetRun':
+        return executor.runEnded(effect.run);
+      case 'note':
+        return settings.log(effect.level, effect.event, effect.details);
+      case 'ended':
+        return end({ code: effect.code, reason: effect.reason });
+    }
+  }
+
+  function end(how: WorkerEnd): void {
+    driver.stop();
+    void close().then(() => resolve(how));
+  }
+
+  async function close(): Promise<void> {
+    await executor.close();
+    for (const link of links.values()) link.close(1000, 'the worker ends');
+  }
+
+  driver = drive(node, {
+    clock: nodeClock,
+    timers: nodeTimers,
+    perform,
+    crashed(error) {
+      settings.log('warn', 'worker.crashed', { error: String((error as Error)?.stack ?? error) });
+      void close().then(() => reject(error));
+    },
+    stalled: (by) => ({ kind: 'stalled', by }),
+  });
+  if (settings.prewarm) {
+    const { suite, cwd, env } = settings.prewarm;
+    for (let slot = 0; slot < settings.slots; slot += 1) executor.prewarm(suite, { cwd, env }, slot);
+  }
+  driver.offer({ kind: 'started' });
+  return {
+    id: settings.id,
+    incarnation: life,
+    drain: (reason) => driver.offer({ kind: 'drainAsked', reason }),
+    stop: (reason) => driver.offer({ kind: 'stopAsked', reason }),
+    ended,
+  };
+}
+
+const registrationOf = (settings: StartWorkerSettings): Registration => ({
+  name: settings.name,
+  slots: settings.slots,
+  labels: { ...settings.labels },
+  pid: process.pid,
+  ...(settings.fingerprint ? { fingerprint: { ...settings.fingerprint } } : {}),
+});
