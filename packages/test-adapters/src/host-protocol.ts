@@ -15,7 +15,7 @@ export type HostRequest =
   /** List all units the arguments select. */
   | { readonly t: 'list' }
   | { readonly t: 'run'; readonly id: number; readonly unit: TestUnit }
-  /** Close in order: global teardown, then exit 0. The end of the stream means the same. */
+  /** Close in order: global teardown, then exit 0; 1 if the teardown failed, which makes the plain command fail, too. The end of the stream means the same. */
   | { readonly t: 'close' };
 
 /** Host to owner. */

@@ -202,6 +202,24 @@ test('vitest host: a name filter that leaves a file without tests -> ok, all of 
   expect(grades(cases).filter((text) => text.endsWith('passed'))).toEqual(['arithmetic > adds: passed']);
 });
 
+test('V4 vitest host: the global setup throws -> no unit runs without it, now or later', { timeout: TIMEOUT }, async () => {
+  using fixture = copyFixture('vitest-shared');
+  writeFileSync(join(fixture.cwd, 'global.js'), "export const setup = () => { throw new Error('no database'); };\n");
+  await using session = await openSession('vitest', fixture.cwd);
+  for (const file of ['test/a.test.js', 'test/b.test.js']) {
+    const { cases, end } = await session.run(file);
+    expect([cases.length, end.ok, end.errors.map(({ message }) => message)]).toEqual([0, false, ['vitest did not run: no database']]);
+  }
+});
+
+test('vitest host: the global teardown throws -> the host ends with 1, as vitest does', { timeout: TIMEOUT }, async () => {
+  using fixture = copyFixture('vitest-shared');
+  writeFileSync(join(fixture.cwd, 'global.js'), "export const setup = () => () => { throw new Error('no goodbye'); };\n");
+  await using session = await openSession('vitest', fixture.cwd);
+  expect((await session.run('test/a.test.js')).end.ok).toBe(true);
+  expect(await session.close()).toMatchObject({ code: 1, stderrTail: expect.stringContaining('no goodbye') });
+});
+
 test('vitest host: a config that bails -> each unit runs all the same, in the order of its owner', { timeout: TIMEOUT }, async () => {
   using fixture = copyFixture('vitest-basic');
   writeFileSync(join(fixture.cwd, 'vitest.config.js'), 'export default { test: { bail: 1 } };\n');

@@ -21,7 +21,7 @@ export interface HostRunner {
 
 export type OpenRequest = Extract<HostRequest, { t: 'open' }>;
 
-/** Serves requests until `close` or the end of the stream, then exits 0. An `open` or `list` that throws answers `unusable` and exits 1. */
+/** Serves requests until `close` or the end of the stream, then exits: 0, or 1 if closing failed. An `open` or `list` that throws answers `unusable` and exits 1. */
 export function serveHost(open: (request: OpenRequest) => Promise<HostRunner>): void {
   let runner: HostRunner | undefined;
   let turn = Promise.resolve();
@@ -58,13 +58,15 @@ export function serveHost(open: (request: OpenRequest) => Promise<HostRunner>): 
   readLines(enqueue);
 }
 
-async function leave(runner: HostRunner | undefined): Promise<void> {
+/** A global teardown that fails shows in the exit code: the plain command would be red, too. */
+async function leave(runner: HostRunner | undefined): Promise<never> {
   try {
     await runner?.close();
   } catch (error) {
     writeAll(2, `holdfast host: closing the runner: ${reasonOf(error)}\n`);
+    return exit(1);
   }
-  exit(0);
+  return exit(process.exitCode ? 1 : 0);
 }
 
 function readLines(take: (request: HostRequest) => void): void {

@@ -4,6 +4,8 @@
  * V1 A unit runs exactly its own specification; vitest's substring filters are used for listing only.
  * V2 A run is `ok` only if vitest calls it passed, left no exit code, began no file without ending it, and no case failed.
  * V3 Nothing is written into the user's tree but what their tests and snapshots write.
+ * V4 After a run that vitest refused (its global setup threw) no unit of this host runs: vitest would leave the setup out
+ *    the second time, and tests could pass without it.
  *
  * Units of the pool `typescript` are one per project: the type checker looks at the whole project at every start.
  */
@@ -40,11 +42,12 @@ async function openVitest({ cwd, suite, slot }: OpenRequest): Promise<HostRunner
   for (const project of vitest.projects) {
     if (!project.isBrowserEnabled()) project.config.setupFiles.unshift(siblingProgram(import.meta.url, 'vitest-slot'));
   }
+  const running: Running = { vitest, reporter, cwd, broken: undefined };
   return {
     runner: 'vitest',
     version: node.version,
     list: async () => unitsOf(await vitest.getRelevantTestSpecifications(filter.map((path) => normalize(path))), cwd),
-    run: (request, emit) => runUnit({ vitest, reporter, cwd }, request, emit),
+    run: (request, emit) => runUnit(running, request, emit),
     close: () => vitest.close(),
   };
 }
@@ -121,13 +124,16 @@ interface Running {
   readonly vitest: Vitest;
   readonly reporter: VitestReporter;
   readonly cwd: string;
+  /** Why no unit can run any more (V4). */
+  broken: Failure | undefined;
 }
 
 async function runUnit(
-  { vitest, reporter, cwd }: Running,
+  running: Running,
   { id, unit }: { readonly id: number; readonly unit: TestUnit },
   emit: (event: HostEvent) => void,
 ): Promise<void> {
+  const { vitest, reporter, cwd } = running;
   const started = performance.now();
   const errors: Failure[] = [];
   let success = false;
@@ -138,12 +144,14 @@ async function runUnit(
   try {
     const specifications = await specificationsOf(vitest, unit, cwd);
     if (typeof specifications === 'string') errors.push(failureOf(specifications));
+    else if (running.broken) errors.push(running.broken);
     else {
       await vitest.runTestSpecifications(specifications, false);
       success = !process.exitCode;
     }
   } catch (error) {
-    errors.push(failureOfThrown(error));
+    running.broken = failureOfThrown(error, 'vitest did not run: ');
+    errors.push(running.broken);
   }
   process.exitCode = exitCode;
   const report = reporter.report();
