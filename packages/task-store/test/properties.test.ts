@@ -1,0 +1,163 @@
+import { openSqliteCommitter } from '@holdfast/committer/sqlite';
+import type { Op } from '@holdfast/committer';
+import { DEFAULT_POLICY, type TaskSpec } from '@holdfast/model';
+import type { TaskRows } from '@holdfast/task-store';
+import { checkRows } from '@holdfast/task-store/conformance';
+import { createMemoryStore } from '@holdfast/task-store/memory';
+import { createStoreModules } from '@holdfast/task-store/sqlite';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+const seed = process.env['FC_SEED'] === undefined ? Date.now() % 2 ** 31 : Number(process.env['FC_SEED']);
+const path = process.env['FC_PATH'];
+const runs = Number(process.env['FC_RUNS'] ?? 60);
+
+test(`memory and sqlite: the same ops -> the same verdicts and rows, every invariant holds (FC_SEED=${seed})`, async () => {
+  const reached = new Map<string, number>();
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(fc.tuple(anyOp, fc.nat(99)), { minLength: 1, maxLength: 4 }), { minLength: 20, maxLength: 60 }),
+      async (batches) => {
+        const memory = createMemoryStore();
+        const { modules, rows } = createStoreModules();
+        const sqlite = await openSqliteCommitter({ path: ':memory:', modules });
+        try {
+          for (const drawn of [OPENING.map((op) => [op, 0] as const), ...batches]) {
+            const batch = drawn.map(([op, aim]) => aimed(op, aim, memory.rows()));
+            const verdicts = memory.committer.commit(batch);
+            expect(sqlite.commit(batch)).toEqual(verdicts);
+            batch.forEach((op, index) => {
+              const verdict = verdicts[index]!;
+              const key = `${op.op} ${verdict.kind === 'refused' ? verdict.reason : 'applied'}`;
+              reached.set(key, (reached.get(key) ?? 0) + 1);
+            });
+          }
+          expect(rows()).toEqual(memory.rows());
+          expect(checkRows(rows())).toEqual([]);
+        } finally {
+          sqlite.close();
+        }
+      },
+    ),
+    { seed, numRuns: runs, ...(path === undefined ? {} : { path }) },
+  );
+  // A generator that reaches nothing proves nothing.
+  if (path === undefined) expect(MUST_REACH.filter((key) => !reached.has(key))).toEqual([]);
+}, 60_000);
+
+/** Two of three ops that name a lease or a delayed task are aimed at one that exists, or hardly any would meet. */
+function aimed(op: Op, aim: number, rows: TaskRows): Op {
+  if (aim % 3 === 0) return op;
+  const active = rows.attempts.filter((row) => row.ended === null);
+  const delayed = rows.tasks.filter((task) => task.delayMs > 0);
+  const target =
+    op.op === 'task.makeReady' ? delayed[aim % (delayed.length || 1)] : 'epoch' in op ? active[aim % (active.length || 1)] : undefined;
+  if (!target) return op;
+  const { run, n, epoch } = target;
+  const holder = op.op === 'task.unhedge' && 'worker' in target ? rows.workers[target.worker - 1] : undefined;
+  return {
+    ...op,
+    run,
+    n,
+    ...('epoch' in op ? { epoch } : {}),
+    ...(holder ? { worker: holder.worker, sessionEpoch: holder.sessionEpoch } : {}),
+  } as Op;
+}
+
+const MUST_REACH = [
+  'task.claim applied',
+  'task.finished applied',
+  'task.finished duplicate',
+  'task.finished stale_lease',
+  'task.lost applied',
+  'task.released applied',
+  'task.hedge applied',
+  'task.unhedge applied',
+  'task.makeReady applied',
+  'task.cancel applied',
+  'task.cancelRun applied',
+  'task.interruptRun applied',
+  'task.resumeRun applied',
+  'task.addTasks already_added',
+  'checkpoint.save applied',
+  'checkpoint.save lower_seq',
+];
+
+const wall = 5;
+const run = fc.integer({ min: 1, max: 3 });
+const lease = { run, n: fc.integer({ min: 1, max: 6 }), epoch: fc.integer({ min: 1, max: 4 }), wall: fc.constant(wall) };
+const worker = fc.integer({ min: 1, max: 3 });
+const sessionEpoch = fc.constantFrom(1, 1, 1, 2, 3);
+const policy = fc.record({
+  priority: fc.integer({ min: 0, max: 9 }),
+  timeoutMs: fc.constant(0),
+  graceMs: fc.constant(5000),
+  retries: fc.integer({ min: 0, max: 2 }),
+  retryDelayMs: fc.constantFrom(0, 250),
+  maxLost: fc.integer({ min: 1, max: 3 }),
+  onDisconnect: fc.constantFrom('hedge' as const, 'wait' as const, 'replace' as const),
+});
+const spec: fc.Arbitrary<TaskSpec> = fc
+  .record({ policy, after: fc.uniqueArray(fc.integer({ min: 1, max: 4 }), { maxLength: 2 }) })
+  .map((parts) => ({ name: 't', body: { kind: 'noop' }, predictedMs: 1, ...parts }));
+
+const op = <Name extends string, Fields extends object>(name: Name, fields: { [Key in keyof Fields]: fc.Arbitrary<Fields[Key]> }) =>
+  fc.record({ op: fc.constant(name), ...fields }) as unknown as fc.Arbitrary<Op>;
+
+const result = fc.record({
+  outcome: fc.constantFrom(
+    'passed' as const,
+    'passed' as const,
+    'failed' as const,
+    'errored' as const,
+    'timed_out' as const,
+    'cancelled' as const,
+  ),
+  durationMs: fc.integer({ min: 0, max: 9 }),
+  cases: fc.constant([]),
+});
+const principal = fc.constant('ada');
+
+const anyOp: fc.Arbitrary<Op> = fc.oneof(
+  { weight: 12, arbitrary: op('task.claim', { worker, sessionEpoch, classes: fc.constantFrom(['c'], ['c', 'd']), credits: fc.integer({ min: 0, max: 4 }), wall: fc.constant(wall) }) }, // prettier-ignore
+  { weight: 12, arbitrary: op('task.finished', { ...lease, result }) },
+  { weight: 6, arbitrary: op('task.started', lease) },
+  { weight: 4, arbitrary: op('task.paused', { ...lease, paused: fc.boolean() }) },
+  { weight: 6, arbitrary: op('task.lost', { ...lease, reason: fc.constant('died') }) },
+  { weight: 4, arbitrary: op('task.released', lease) },
+  { weight: 6, arbitrary: op('task.hedge', lease) },
+  { weight: 4, arbitrary: op('task.unhedge', { ...lease, worker, sessionEpoch }) },
+  { weight: 4, arbitrary: op('task.makeReady', { run, n: lease.n }) },
+  { weight: 4, arbitrary: op('checkpoint.save', { ...lease, seq: fc.integer({ min: 1, max: 5 }), data: fc.constantFrom({ at: 1 }, [1, 'ä'], null) }) }, // prettier-ignore
+  { weight: 3, arbitrary: op('task.hello', { worker: fc.constantFrom('w1', 'w2', 'w3'), incarnation: fc.constantFrom('i1', 'i2'), coordinator: fc.constant('k'), name: fc.constant('w'), registration: fc.constant({ cpus: 1 }), wall: fc.constant(wall) }) }, // prettier-ignore
+  { weight: 3, arbitrary: op('task.addTasks', { run, tasks: fc.array(spec, { maxLength: 3 }), expect: fc.constantFrom(0, 2, 4), wall: fc.constant(wall) }) }, // prettier-ignore
+  { weight: 3, arbitrary: op('task.addTasks', { run, tasks: fc.array(spec, { maxLength: 3 }), wall: fc.constant(wall) }) },
+  { weight: 2, arbitrary: op('task.openRun', { id: fc.constantFrom('r1', 'r2', 'r3'), name: fc.constant('r'), principal, spec: fc.constant({ cwd: '.' }), class: fc.constantFrom('c', 'd'), key: fc.constantFrom('k1', 'k2'), keyHash: fc.constantFrom('h1', 'h2'), wall: fc.constant(wall) }) }, // prettier-ignore
+  { weight: 1, arbitrary: op('task.sealRun', { run, wall: fc.constant(wall) }) },
+  { weight: 2, arbitrary: op('task.cancel', { run, n: lease.n, principal, wall: fc.constant(wall) }) },
+  { weight: 1, arbitrary: op('task.cancelRun', { run, principal, wall: fc.constant(wall) }) },
+  { weight: 1, arbitrary: op('task.interruptRun', { run, principal, wall: fc.constant(wall) }) },
+  { weight: 2, arbitrary: op('task.resumeRun', { run, principal, wall: fc.constant(wall) }) },
+  { weight: 1, arbitrary: op('task.startCoordinator', { coordinator: fc.constantFrom('k', 'l'), wall: fc.constant(wall) }) },
+);
+
+/** Most ops need something to act on: two runs, five tasks, two workers. */
+const opened = (id: string, className: string): Op =>
+  ({ op: 'task.openRun', id, name: id, principal: 'ada', spec: {}, class: className, wall }) as Op;
+const plain = (retries: number, after?: number[]): TaskSpec => ({
+  name: 't',
+  body: { kind: 'noop' },
+  policy: { ...DEFAULT_POLICY, retries, retryDelayMs: retries === 2 ? 100 : 0 },
+  predictedMs: 1,
+  ...(after ? { after } : {}),
+});
+const greeted = (name: string): Op =>
+  ({ op: 'task.hello', worker: name, incarnation: 'i1', coordinator: 'k', name: 'w', registration: null, wall }) as Op;
+const OPENING: Op[] = [
+  opened('r1', 'c'),
+  opened('r2', 'd'),
+  { op: 'task.addTasks', run: 1, tasks: [plain(0), plain(1), plain(2), plain(0, [1])], wall } as Op,
+  { op: 'task.addTasks', run: 2, tasks: [plain(1)], wall } as Op,
+  greeted('w1'),
+  greeted('w2'),
+];
