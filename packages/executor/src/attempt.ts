@@ -5,6 +5,7 @@
  */
 import type { Clock, Timers } from '@holdfast/kernel';
 import type { AttemptResult, CaseResult, Failure, LeaseKey } from '@holdfast/model';
+import type { HostProgram } from '@holdfast/test-adapters/host';
 import type { AttemptEvent, AttemptOrder, WorkerPolicy } from './executor.ts';
 import { createLogSink, type LogSink } from './log-sink.ts';
 import { maskText, type Pattern } from './mask.ts';
@@ -18,6 +19,8 @@ export interface Surroundings extends GroupPorts {
   readonly policy: WorkerPolicy;
   /** Absolute folders of the policy. */
   readonly folders: readonly string[];
+  /** Throws for an adapter that it does not know. */
+  readonly hostProgram: (adapter: string) => HostProgram;
 }
 
 export interface Attempt {

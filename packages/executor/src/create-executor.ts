@@ -6,6 +6,7 @@
 import { resolve } from 'node:path';
 import type { Clock, Timers } from '@holdfast/kernel';
 import { leaseText } from '@holdfast/model';
+import { hostProgram, type HostProgram } from '@holdfast/test-adapters/host';
 import type { Surroundings } from './attempt.ts';
 import { beginAttempt, type RunningAttempt } from './begin-attempt.ts';
 import type { AttemptEvent, Executor, WorkerPolicy } from './executor.ts';
@@ -23,6 +24,8 @@ export interface ExecutorOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Where the reaper tells that this process has died. Default: nowhere; `reportDeathTo` sets it later. */
   readonly report?: DeathReport;
+  /** The host program of an adapter; throws for one that it does not know. Default: those of @holdfast/test-adapters. */
+  readonly hostProgram?: (adapter: string) => HostProgram;
 }
 
 export interface ExecutorPorts {
@@ -47,7 +50,14 @@ export function createExecutor(options: ExecutorOptions, ports: ExecutorPorts, e
   const root = resolve(options.root);
   const reaper = openReaper();
   if (options.report) reaper.report(options.report);
-  const around: Surroundings = { ...ports, policy, folders: policy.folders ?? [root], sweeper: createSweeper(), reaper };
+  const around: Surroundings = {
+    ...ports,
+    policy,
+    folders: policy.folders ?? [root],
+    sweeper: createSweeper(),
+    reaper,
+    hostProgram: options.hostProgram ?? hostProgram,
+  };
   const hosts = createWarmHosts(around);
   const places = createPlaces(root, options.env ?? process.env, around);
   const current = new Map<string, RunningAttempt>();

@@ -74,20 +74,25 @@ export function createLogSink(
       leave(stream, data);
       return;
     }
+    let keptFrom = 0;
     for (let from = 0; from < data.length;) {
       const newline = data.indexOf(10, from);
       const end = newline < 0 ? data.length : newline;
       const room = Math.max(0, limits.lineBytesMax - pipe.lineBytes);
-      const cut = end - from <= room ? end : Math.max(from, wholeCharacters(data, from + room));
-      leave(stream, data.subarray(from, cut));
-      drop(end - cut);
-      // A character that did not fit closes the line: nothing after it may slip into the room that is left.
-      pipe.lineBytes = cut < end ? limits.lineBytesMax : pipe.lineBytes + end - from;
-      if (newline < 0) return;
-      leave(stream, data.subarray(newline, newline + 1));
+      if (end - from <= room) pipe.lineBytes += end - from;
+      else {
+        const cut = Math.max(from, wholeCharacters(data, from + room));
+        leave(stream, data.subarray(keptFrom, cut));
+        drop(end - cut);
+        keptFrom = end;
+        // A character that did not fit closes the line: nothing after it may slip into the room that is left.
+        pipe.lineBytes = limits.lineBytesMax;
+      }
+      if (newline < 0) break;
       pipe.lineBytes = 0;
       from = newline + 1;
     }
+    leave(stream, data.subarray(keptFrom));
   };
 
   return {

@@ -1,7 +1,8 @@
 /** Decides where and with what an attempt works: its run's folder, its environment, its marker, its secrets. */
 import { randomBytes } from 'node:crypto';
-import { bad, ok, type Result } from '@holdfast/kernel';
+import { bad, errorText, ok, type Result } from '@holdfast/kernel';
 import type { SuiteSpec } from '@holdfast/model';
+import type { HostProgram } from '@holdfast/test-adapters/host';
 import type { Surroundings } from './attempt.ts';
 import { buildEnvironment, type Environment, secretValues } from './environment.ts';
 import type { AttemptOrder, RunContext } from './executor.ts';
@@ -25,6 +26,7 @@ export interface Place {
 /** Where and with what a warm host works. */
 export interface HostPlace {
   readonly suite: SuiteSpec;
+  readonly program: HostProgram;
   readonly folder: string;
   readonly env: Environment;
   readonly slot: number;
@@ -50,7 +52,11 @@ export function createPlaces(root: string, worker: Readonly<Record<string, strin
     const env = environment(run.env, undefined, { HOLDFAST_SLOT: String(slot) });
     if (!env.ok) return env;
     const key = JSON.stringify([suite.adapter, suite.args, suite.options ?? {}, folder.value, Object.entries(env.value).sort()]);
-    return ok({ suite, folder: folder.value, env: env.value, slot, key });
+    try {
+      return ok({ suite, program: around.hostProgram(suite.adapter), folder: folder.value, env: env.value, slot, key });
+    } catch (error) {
+      return bad(`failed to ${errorText(error)}`);
+    }
   };
 
   return {

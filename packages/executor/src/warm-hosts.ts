@@ -9,7 +9,7 @@
 import { durationMs } from '@holdfast/kernel';
 import type { CaseResult, TestUnit } from '@holdfast/model';
 import type { HostEvent } from '@holdfast/test-adapters';
-import { describeExit, type Host, type HostExit, hostProgram, openHost } from '@holdfast/test-adapters/host';
+import { describeExit, type Host, type HostExit, openHost } from '@holdfast/test-adapters/host';
 import type { Surroundings } from './attempt.ts';
 import { launchWithin } from './launch.ts';
 import type { Signal } from './overseer.ts';
@@ -122,8 +122,7 @@ function startHost(place: HostPlace, around: Surroundings, openRuns: Set<number>
   let id = 0;
   let cancelTimer = (): void => undefined;
 
-  const program = hostProgram(place.suite.adapter);
-  const launch = launchWithin(around.policy, process.execPath, [...program.execArgv, program.path]);
+  const launch = launchWithin(around.policy, process.execPath, [...place.program.execArgv, place.program.path]);
   const [path = '', ...rest] = launch.args.toReversed();
   const host: Host = openHost(
     {
