@@ -12,6 +12,8 @@ export interface StartCoordinatorSettings {
   /** Settings of the node; missing ones have their defaults. */
   readonly options?: Partial<CoordinatorOptions>;
   readonly limits?: Partial<EdgeLimits>;
+  /** Bytes of the database; past it submits are refused 507. Default: the disk's. */
+  readonly storeBytesMax?: number;
   /** Host names accepted beside `listen.host`, loopback names and IP addresses. Without port. */
   readonly allowedHosts?: readonly string[];
   /** Origins accepted beside the coordinator's own: `https://dashboard.example`. Exact. */

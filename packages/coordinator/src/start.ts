@@ -1,25 +1,17 @@
 /** Wires the node to SQLite, WebSockets and HTTP. Decides nothing about the domain. */
-import { getRequestListener } from '@hono/node-server';
+import type { Socket } from 'node:net';
 import type { Scope } from '@holdfast/auth';
 import { DEFAULT_COORDINATOR_OPTIONS } from '@holdfast/coordinator-core';
 import { CodedError } from '@holdfast/kernel';
 import type { Incarnation, WorkerId } from '@holdfast/model';
-import { Hono } from 'hono';
-import { addAdminRoutes, addHealthRoutes } from './http/admin-routes.ts';
-import { answerProblems, type CallPorts, createRoutes, type Env } from './http/calls.ts';
-import { addRunRoutes } from './http/run-routes.ts';
+import { CLOSE } from '@holdfast/protocol';
+import { createApp } from './http/app.ts';
 import { type Edge, openEdge } from './http/server.ts';
-import { addStreamRoutes } from './http/stream-routes.ts';
 import { prepareDataFolder, readAdminToken, removeEndpoint, writeAdminToken, writeEndpoint } from './local-files.ts';
-import { createMetrics } from './metrics.ts';
 import { hostNode, type NodeHost } from './node-host.ts';
-import { addNodeMetrics } from './node-metrics.ts';
-import { assertSecure, DEFAULT_EDGE_LIMITS, type StartCoordinatorSettings } from './options.ts';
-import { openLog } from './process-log.ts';
-import { createRunEvents } from './run-events.ts';
-import { openRunLogs } from './run-logs.ts';
-import { openStore } from './store.ts';
-import { openTokens, type TokenService } from './token-service.ts';
+import { assertSecure, type StartCoordinatorSettings } from './options.ts';
+import { type Cleanup, createCleanup, openServices, type Services } from './services.ts';
+import type { TokenService } from './token-service.ts';
 import { createWorkerLinks, type WorkerLinks } from './worker-links.ts';
 
 /** A coordinator that listens. */
@@ -54,113 +46,41 @@ export interface RunningCoordinator {
 export async function startCoordinator(settings: StartCoordinatorSettings): Promise<RunningCoordinator> {
   assertSecure(settings);
   prepareDataFolder(settings.dataFolder);
-  const cleanup: (() => Promise<void> | void)[] = [];
-  const closeAll = async (): Promise<void> => {
-    for (let close = cleanup.pop(); close; close = cleanup.pop()) await close();
-  };
+  const cleanup = createCleanup();
   try {
-    return await start(settings, cleanup, closeAll);
+    return await start(settings, cleanup);
   } catch (error) {
-    await closeAll();
+    await cleanup.run();
     throw error;
   }
 }
 
-async function start(
-  settings: StartCoordinatorSettings,
-  cleanup: (() => Promise<void> | void)[],
-  closeAll: () => Promise<void>,
-): Promise<RunningCoordinator> {
-  const limits = { ...DEFAULT_EDGE_LIMITS, ...settings.limits };
-  const { log, close: closeLog } = openLog(settings);
-  cleanup.push(closeLog);
-  const store = await openStore(settings.dataFolder);
-  cleanup.push(() => store.close());
-  const tokens = await openTokens(store);
+async function start(settings: StartCoordinatorSettings, cleanup: Cleanup): Promise<RunningCoordinator> {
+  const services = await openServices(settings, cleanup);
+  const { tokens, log } = services;
   const adminToken = await ensureAdminToken(tokens, settings.dataFolder);
-  const events = createRunEvents();
-  const logs = openRunLogs(settings.dataFolder, limits.logBytesPerAttemptMax, (error) => log.warn({ event: 'log.failed', err: error }));
-  cleanup.push(() => logs.flush());
-  const metrics = createMetrics();
-  const watch = addNodeMetrics(metrics);
-
-  let links: WorkerLinks;
-  const host: NodeHost = hostNode(
-    { id: 'main', ...DEFAULT_COORDINATOR_OPTIONS, ...settings.options },
-    {
-      committer: store,
-      transmit: (link, text) => links.transmit(link, text),
-      closeLink: (link, code, reason) => links.close(link, code, reason),
-      closeAllLinks: (code, reason) => links.closeAll(code, reason),
-      flushLinks: () => links.flush(),
-      publish(id, event) {
-        if (event.e === 'log') {
-          const { e: _kind, ...chunk } = event;
-          logs.append(id, chunk);
-        }
-        events.publish(id, event);
-      },
-      noted: watch.noted,
-      committed: watch.committed,
-      log,
-    },
-  );
-  cleanup.push(() => host.stop());
-  links = createWorkerLinks({
-    tokens,
-    offer: host.offer,
-    isOpen: () => host.state === 'running' || host.state === 'draining',
-    trusted: (socket) => edge?.strangers.trusted(socket),
-    answered: watch.answered,
-    log,
-  });
-  cleanup.push(() => links.stop());
-
-  const app = new Hono<Env>();
-  const ports: CallPorts = {
-    tokens,
-    host,
-    limits,
-    log,
-    trusted: (request) => edge?.strangers.trusted(request.socket),
-    answered: watch.answered,
-  };
-  const routes = createRoutes(app, ports);
-  addHealthRoutes(app, () => host.state === 'running');
-  addRunRoutes(routes, ports, store.queries);
-  const streams = addStreamRoutes(routes, ports, store.queries, events, logs);
-  addAdminRoutes(
-    routes,
-    ports,
-    metrics,
-    () => watch.refresh(host, { links: () => links.size, streams: () => streams.size }),
-    links.mayReport,
-  );
-  answerProblems(app, ports);
+  let edge: Edge | undefined;
+  const trusted = (socket: Socket): void => edge?.strangers.trusted(socket);
+  const { host, links } = startNode(settings, services, trusted, cleanup);
+  const { listener, streams } = createApp(services, host, links, (request) => trusted(request.socket));
 
   tokens.onRevoked((keyId) => {
     links.refuse(keyId);
     streams.cut('the token ended', keyId);
   });
   const sweep = setInterval(() => links.refuse(), EXPIRY_SWEEP_MS);
-  cleanup.push(() => clearInterval(sweep));
+  cleanup.add(() => clearInterval(sweep));
 
-  let edge: Edge | undefined;
-  edge = await openEdge(settings, limits, {
-    request: getRequestListener(app.fetch as never, { overrideGlobalObjects: false }) as never,
-    upgrade: (request, socket, head) => links.upgrade(request, socket, head),
-    log,
-    answered: watch.answered,
-  });
+  edge = await openEdge(settings, services.limits, { request: listener, upgrade: links.upgrade, log, answered: services.watch.answered });
   const { url, close: closeEdge } = edge;
-  cleanup.push(closeEdge);
-  cleanup.push(() => {
+  cleanup.add(closeEdge);
+  cleanup.add(() => {
     streams.cut('the coordinator restarts');
-    links.closeAll(1012, 'restart');
+    links.closeAll(CLOSE.restart.code, CLOSE.restart.name);
   });
   await started(host);
   writeEndpoint(settings.dataFolder, { url, pid: process.pid });
-  cleanup.push(() => removeEndpoint(settings.dataFolder));
+  cleanup.add(() => removeEndpoint(settings.dataFolder));
   log.info({ event: 'coordinator.started', url, dataFolder: settings.dataFolder });
 
   const drained = Promise.withResolvers<void>();
@@ -175,11 +95,53 @@ async function start(
     },
     drained: drained.promise,
     close: async () => {
-      await closeAll();
+      await cleanup.run();
       drained.resolve();
     },
     fenced: host.failed,
   };
+}
+
+/** Starts the node and the hub of its worker links, which need each other. */
+function startNode(
+  settings: StartCoordinatorSettings,
+  services: Services,
+  trusted: (socket: Socket) => void,
+  cleanup: Cleanup,
+): { readonly host: NodeHost; readonly links: WorkerLinks } {
+  const { tokens, log, store, events, logs, watch } = services;
+  const links: WorkerLinks = createWorkerLinks({
+    tokens,
+    // The node performs its first effect in a later turn: `host` is there by then.
+    offer: (input) => host.offer(input),
+    isOpen: () => host.state === 'running' || host.state === 'draining',
+    trusted,
+    answered: watch.answered,
+    log,
+  });
+  const host: NodeHost = hostNode(
+    { id: 'main', ...DEFAULT_COORDINATOR_OPTIONS, ...settings.options },
+    {
+      committer: store,
+      transmit: links.transmit,
+      closeLink: links.close,
+      closeAllLinks: links.closeAll,
+      flushLinks: links.flush,
+      publish(id, event) {
+        if (event.e === 'log') {
+          const { e: _kind, ...chunk } = event;
+          logs.append(id, chunk);
+        }
+        events.publish(id, event);
+      },
+      noted: watch.noted,
+      committed: watch.committed,
+      log,
+    },
+  );
+  cleanup.add(() => host.stop());
+  cleanup.add(() => links.stop());
+  return { host, links };
 }
 
 /** Waits until the node has its first verdicts, so that the first request is answered and not refused. */

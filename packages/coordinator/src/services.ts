@@ -1,0 +1,56 @@
+/** What a coordinator consists of beside its node and its sockets, opened in order and closed in reverse. */
+import { createMetrics, type Metrics } from './metrics.ts';
+import { addNodeMetrics, type NodeMetrics } from './node-metrics.ts';
+import { DEFAULT_EDGE_LIMITS, type EdgeLimits, type StartCoordinatorSettings } from './options.ts';
+import { type Logger, openLog } from './process-log.ts';
+import { createRunEvents, type RunEvents } from './run-events.ts';
+import { openRunLogs, type RunLogs } from './run-logs.ts';
+import { openStore, type Store } from './store.ts';
+import { openTokens, type TokenService } from './token-service.ts';
+
+/** Closes what was opened last first. */
+export interface Cleanup {
+  add(close: () => Promise<void> | void): void;
+  /** Repeated calls wait for the first. */
+  run(): Promise<void>;
+}
+
+export interface Services {
+  readonly limits: EdgeLimits;
+  readonly log: Logger;
+  readonly store: Store;
+  readonly tokens: TokenService;
+  readonly events: RunEvents;
+  readonly logs: RunLogs;
+  readonly metrics: Metrics;
+  readonly watch: NodeMetrics;
+}
+
+/** Creates an empty cleanup. */
+export function createCleanup(): Cleanup {
+  const closers: (() => Promise<void> | void)[] = [];
+  let running: Promise<void> | undefined;
+  const runAll = async (): Promise<void> => {
+    for (let close = closers.pop(); close; close = closers.pop()) await close();
+  };
+  return {
+    add: (close) => void closers.push(close),
+    run: () => (running ??= runAll()),
+  };
+}
+
+/** Opens log, store and tokens. Errors: those of the store. */
+export async function openServices(settings: StartCoordinatorSettings, cleanup: Cleanup): Promise<Services> {
+  const limits = { ...DEFAULT_EDGE_LIMITS, ...settings.limits };
+  const { log, close } = openLog(settings);
+  cleanup.add(close);
+  const store = await openStore(settings.dataFolder, settings.storeBytesMax);
+  cleanup.add(() => store.close());
+  const tokens = await openTokens(store);
+  const logs = openRunLogs(settings.dataFolder, limits.logBytesPerAttemptMax, (error) =>
+    log.warn({ event: 'log.failed', err: error }, 'task logs could not be written'),
+  );
+  cleanup.add(() => logs.flush());
+  const metrics = createMetrics();
+  return { limits, log, store, tokens, logs, metrics, events: createRunEvents(), watch: addNodeMetrics(metrics) };
+}

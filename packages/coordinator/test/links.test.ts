@@ -1,0 +1,90 @@
+import { SUBPROTOCOL, WORKER_PATH } from '@holdfast/protocol';
+import { expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { api, eventually, exchange, rawRequest, startOne, statusOf } from './harness.ts';
+import { handWorker } from './hand-worker.ts';
+
+const upgrade = {
+  connection: 'Upgrade',
+  upgrade: 'websocket',
+  'sec-websocket-version': '13',
+  'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+};
+
+test('upgrade: refused before 101 -> 401, 403, 404, 421, 403 of an origin, 400', async () => {
+  const started = await startOne();
+  const { coordinator, port } = started;
+  const host = { host: '127.0.0.1' };
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+  const good = bearer(await coordinator.mintToken(['worker:register'], 'w'));
+  const ask = async (target: string, headers: Record<string, string>): Promise<number> =>
+    statusOf(await exchange(port, rawRequest('GET', target, { ...upgrade, ...headers })));
+  expect(await ask(WORKER_PATH, host)).toBe(401);
+  expect(await ask(`${WORKER_PATH}?token=${coordinator.adminToken}`, host)).toBe(401);
+  expect(await ask(WORKER_PATH, { ...host, ...bearer(await coordinator.mintToken(['read'], 'v')) })).toBe(403);
+  expect(await ask('/elsewhere', { ...host, ...good })).toBe(404);
+  expect(await ask(WORKER_PATH, { host: 'evil.example', ...good })).toBe(421);
+  for (const origin of ['https://evil', 'null', 'http://localhost.evil']) {
+    expect(await ask(WORKER_PATH, { ...host, ...good, origin }), origin).toBe(403);
+  }
+  expect(await ask(WORKER_PATH, { ...host, ...good, 'sec-websocket-key': 'short' })).toBe(400);
+  const spaces = `a,${' '.repeat(7000)}b`;
+  expect(await ask(WORKER_PATH, { ...host, ...good, 'sec-websocket-protocol': `${spaces},,` })).toBe(400);
+  expect(await ask(WORKER_PATH, { ...host, ...good, 'sec-websocket-protocol': ' '.repeat(61_440) })).toBe(400);
+});
+
+test('links: another protocol, or none -> 4426', async () => {
+  const { coordinator } = await startOne();
+  const headers = { authorization: `Bearer ${coordinator.adminToken}` };
+  for (const protocols of [['holdfast.v0'], []]) {
+    const socket = new WebSocket(coordinator.url.replace('http', 'ws') + WORKER_PATH, protocols, { headers });
+    expect(await new Promise((resolve) => socket.once('close', resolve)), String(protocols)).toBe(4426);
+  }
+});
+
+test('links: a first frame that is no hello -> 4401; what is no frame at all -> 4400, binary -> 1003', async () => {
+  const { coordinator } = await startOne();
+  const headers = { authorization: `Bearer ${coordinator.adminToken}` };
+  const send = async (data: string | Buffer): Promise<unknown> => {
+    const socket = new WebSocket(coordinator.url.replace('http', 'ws') + WORKER_PATH, SUBPROTOCOL, { headers });
+    socket.once('open', () => socket.send(data));
+    socket.on('error', () => socket.terminate());
+    return new Promise((resolve) => socket.once('close', resolve));
+  };
+  const beat = JSON.stringify({ f: 'beat', n: 1, a: [0, 0], held: { count: 0, hash: 0 }, credits: 1 });
+  expect(await send(beat)).toBe(4401);
+  expect(await send(Buffer.from([1, 2]))).toBe(1003);
+  for (const data of ['not json', '7', '['.repeat(10_000), '{"f":"hello","protocol":[1]}']) {
+    expect(await send(data), String(data).slice(0, 40)).toBe(4400);
+  }
+});
+
+test('workers: assigned, reported dead by its own principal alone, then gone', async () => {
+  const started = await startOne();
+  const { client, coordinator } = started;
+  const token = await coordinator.mintToken(['worker:register'], 'w');
+  const stranger = await coordinator.mintToken(['worker:register'], 'other');
+  const { id } = await client.submit({ name: 'r', tasks: [{ name: 'a', body: { kind: 'noop' } }], seal: true });
+  const worker = await handWorker(coordinator.url, token);
+  expect(await worker.assigned(1)).toMatchObject({ n: 1, epoch: 1 });
+  const body = JSON.stringify({ worker: 'w1', incarnation: 'i1', reason: 'killed' });
+  expect((await api(started, 'POST', '/api/v1/workers/death', { token: stranger, body })).status).toBe(403);
+  expect((await client.task(id, 1)).lost).toBe(0);
+  worker.socket.terminate();
+  expect((await api(started, 'POST', '/api/v1/workers/death', { token, body })).status).toBe(202);
+  await eventually('the attempt to be lost', async () => ((await client.task(id, 1)).lost === 1 ? true : undefined));
+  const metrics = await client.metrics();
+  expect(metrics).toMatch(/^holdfast_workers\{state="connected"\} 0$/m);
+  expect(metrics).toMatch(/^holdfast_commit_seconds_count [1-9]/m);
+  expect(metrics.endsWith('# EOF\n')).toBe(true);
+});
+
+test('workers: drained -> no more work', async () => {
+  const { client, coordinator } = await startOne();
+  const worker = await handWorker(coordinator.url, await coordinator.mintToken(['worker:register'], 'w'));
+  const found = await eventually('the worker', async () => (await client.status()).workers[0]);
+  await client.drainWorker(found.id as never);
+  expect((await client.status()).workers[0]).toMatchObject({ draining: true });
+  await expect(client.drainWorker('nobody' as never)).rejects.toMatchObject({ code: 'API_REFUSED', details: { status: 404 } });
+  worker.socket.terminate();
+});
