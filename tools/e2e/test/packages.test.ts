@@ -15,7 +15,7 @@ let packed: readonly Packed[] = [];
 
 beforeAll(async () => {
   packed = await packAll(published, join(folder, 'tarballs'));
-});
+}, 180_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('packing: every published package -> no workspace range, no source, README and LICENSE inside', async () => {

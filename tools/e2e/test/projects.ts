@@ -43,17 +43,21 @@ export function publishedPackages(): Published[] {
     });
 }
 
-/** Packs all packages into `folder`. */
+/** Packs all packages into `folder`, a few at a time. */
 export async function packAll(packages: readonly Published[], folder: string): Promise<Packed[]> {
   mkdirSync(folder, { recursive: true });
-  const packed: Packed[] = [];
-  for (const one of packages) {
-    await run('pnpm', ['pack', '--pack-destination', folder], one.folder, `packing ${one.name}`);
-    const file = `${one.name.replace('@', '').replace('/', '-')}-${one.version}.tgz`;
-    if (!existsSync(join(folder, file))) throw new Error(`${one.name}: pnpm pack wrote no ${file}`);
-    packed.push({ ...one, tarball: join(folder, file) });
-  }
-  return packed;
+  const waiting = [...packages];
+  const packer = async (): Promise<void> => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      await run('pnpm', ['pack', '--pack-destination', folder], next.folder, `packing ${next.name}`);
+    }
+  };
+  await Promise.all(Array.from({ length: PACKERS }, packer));
+  return packages.map((one) => {
+    const tarball = join(folder, `${one.name.replace('@', '').replace('/', '-')}-${one.version}.tgz`);
+    if (!existsSync(tarball)) throw new Error(`${one.name}: pnpm pack wrote no ${tarball}`);
+    return { ...one, tarball };
+  });
 }
 
 /** Creates a project in `folder` that depends on all tarballs, so that no name of ours is looked up anywhere, and installs it. */
@@ -131,4 +135,5 @@ function plainEnvironment(): NodeJS.ProcessEnv {
 }
 
 const YARN = 'yarn@1.22.22';
+const PACKERS = 3;
 const DEADLINE_MS = 150_000;

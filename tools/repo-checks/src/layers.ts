@@ -64,7 +64,9 @@ function packageFindings(workspace: Workspace, pkg: Package, ranks: ReadonlyMap<
   if (sources.length === 0) return findings;
   const named = namesIn(workspace, sources);
   for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
-    if (!named.has(name)) findings.push({ check: 'layers', path: manifest, message: `no source imports the dependency ${name}` });
+    // Types that published declarations name come with the package, and count with what they describe.
+    if (!named.has(name.replace(/^@types\//, '')))
+      findings.push({ check: 'layers', path: manifest, message: `no source imports the dependency ${name}` });
   }
   const namedInTests = namesIn(workspace, tests);
   for (const name of Object.keys(devDependencies ?? {})) {

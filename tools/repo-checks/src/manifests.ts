@@ -31,7 +31,8 @@ function publishedMessages(workspace: Workspace, { folder, manifest }: Package, 
     messages.push(`version ${manifest.version} differs from ${version}: all packages are released together`);
   if (manifest.engines?.['node'] !== ENGINE) messages.push(`engines.node must be ${ENGINE}`);
   if (manifest.publishConfig?.access !== 'public') messages.push('publishConfig.access must be public');
-  for (const name of ['dist', '!dist/.tsbuildinfo*', 'README.md', 'LICENSE']) if (!manifest.files?.includes(name)) messages.push(`files must list ${name}`);
+  for (const name of ['dist', '!dist/.tsbuildinfo*', 'README.md', 'LICENSE'])
+    if (!manifest.files?.includes(name)) messages.push(`files must list ${name}`);
   for (const name of ['README.md', 'LICENSE'])
     if (!workspace.files.get(`${folder}/${name}`)?.trim()) messages.push(`${name} is missing or empty`);
   if (Object.keys(manifest.exports ?? {}).length === 0) messages.push('exports are missing');

@@ -93,7 +93,8 @@ test.each([
     { exports: { '.': { types: './dist/index.d.ts', default: './dist/index.js' } } },
     'exports . must have @holdfast/source, types, default in this order',
   ],
-  [{ bin: { x: './src/x.ts' } }, 'bin x must be in ./dist'],
+  [{ bin: { x: './src/x.ts' } }, 'bin x: ./src/x.ts is not built; name it in holdfast.entries'],
+  [{ bin: { x: './dist/x.js' } }, 'bin x: ./dist/x.js is not built; name it in holdfast.entries'],
   [{ dependencies: { ws: '^8.23.0' } }, 'dependencies ws must be an exact version, not ^8.23.0'],
   [{ dependencies: { vitest: '5.0.0' } }, 'dependencies vitest 5.0.0 differs from 5.1.1 of root'],
 ])('manifests: %j -> %s', (changes, message) => {
