@@ -13,6 +13,9 @@ export function boundedFailure(message: string, stack?: string, diff?: string): 
   };
 }
 
+/** A title of a suite or test within 1 KiB: some are made from whole data sets. */
+export const boundedTitle = (title: string): string => boundedText(title, TITLE_BYTES_MAX);
+
 /** The longest beginning of a text that has at most `bytesMax` bytes in UTF-8, marked if it was cut. */
 export function boundedText(text: string, bytesMax: number): string {
   if (text.length * 3 <= bytesMax) return text.toWellFormed();
@@ -28,5 +31,6 @@ export function boundedText(text: string, bytesMax: number): string {
   return text.toWellFormed();
 }
 
+const TITLE_BYTES_MAX = 1024;
 const CUT = ' [cut]';
 const CUT_BYTES = CUT.length;

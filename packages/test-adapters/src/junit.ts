@@ -9,7 +9,7 @@
 import { bad, ok, type Result } from '@holdfast/kernel';
 import type { CaseResult, Failure } from '@holdfast/model';
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
-import { boundedFailure } from './failure.ts';
+import { boundedFailure, boundedTitle } from './failure.ts';
 
 export interface JunitOptions {
   /** File of the cases that name none: what the command was about. Relative to the run's folder. */
@@ -85,7 +85,7 @@ function caseOf(test: Element, suites: readonly string[], suiteFile: string | un
   const trouble = bad[0] ?? flaky[0];
   const line = Number(attribute(test, 'line') ?? Number.NaN);
   return {
-    path: [...context(test, suites), attribute(test, 'name') || 'unnamed'],
+    path: [...context(test, suites), attribute(test, 'name') || 'unnamed'].map(boundedTitle),
     file: relativeTo(options.cwd, attribute(test, 'file') ?? suiteFile ?? options.file),
     ...(Number.isSafeInteger(line) && line > 0 ? { line } : {}),
     grade,

@@ -110,7 +110,12 @@ const FLAGS: FlagTable = {
   outputFile: REPORT,
   'outputFile.*': REPORT,
   coverage: COVERAGE,
-  'coverage.*': { ...COVERAGE, value: false },
+  'coverage.*': { ...COVERAGE, value: true },
+  ...Object.fromEntries(
+    'enabled all clean cleanOnRerun reportOnFailure allowExternal skipFull excludeAfterRemap thresholds.100 thresholds.perFile thresholds.autoUpdate'
+      .split(' ')
+      .map((name) => [`coverage.${name}`, COVERAGE]),
+  ),
   t: KEPT,
   testNamePattern: KEPT,
   c: KEPT,

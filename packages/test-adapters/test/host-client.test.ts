@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { HostEvent } from '../src/host-protocol.ts';
 import { describeExit, type HostExit, openHost } from '../src/io/host.ts';
+
+// Real processes on a busy machine.
+vi.setConfig({ testTimeout: 30_000 });
 
 const path = resolve(import.meta.dirname, 'fixtures/hosts/misbehaving.mjs');
 

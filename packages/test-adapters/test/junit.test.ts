@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { boundedText } from '../src/failure.ts';
+import { boundedText, boundedTitle } from '../src/failure.ts';
 import { parseJunit } from '../src/junit.ts';
 
 const options = { file: 'all.sh', cwd: '/repo' };
@@ -89,4 +89,5 @@ test('failure texts: too long, wide or broken characters -> at most the bytes al
     expect(bounded.isWellFormed() && bounded.endsWith('[cut]')).toBe(true);
   }
   expect(boundedText('a'.repeat(8192), 8192)).toBe('a'.repeat(8192));
+  expect(boundedTitle('t'.repeat(1025))).toHaveLength(1024);
 });

@@ -1,10 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { ADAPTERS, recogniseCommand } from '../src/index.ts';
 import { expandFiles } from '../src/io/expand-files.ts';
 import { hostProgram, listUnits, readProject } from '../src/io/host.ts';
 import { copyFixture, plainEnvironment } from './support/host-session.ts';
+
+// Real processes on a busy machine.
+vi.setConfig({ testTimeout: 30_000 });
 
 test('project: read from a folder inside it -> nearest manifest, scripts, the versions installed there', () => {
   using fixture = copyFixture('vitest-basic');

@@ -108,6 +108,7 @@ test('recognise: flags of workers, bail, shard and reports -> taken over; -t, co
 test('recognise: a value that looks like a refused flag or a pattern -> kept as a value', () => {
   expect(seen('vitest run -t --watch')).toBe('vitest -t --watch');
   expect(seen('vitest run -t a*b')).toBe('vitest -t a*b');
+  expect(seen('vitest run --coverage.reporter text --coverage.enabled src --coverage.thresholds.lines 80')).toBe('vitest src');
   expect(seen('vitest run --watch=false --exclude **/e2e/**')).toBe('vitest --exclude **/e2e/**');
 });
 

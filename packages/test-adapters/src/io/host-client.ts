@@ -96,7 +96,7 @@ export function openHost(options: HostOptions, listeners: HostListeners): Host {
   requests.on('error', () => undefined);
   for (const stream of [stdout, stderr, events]) stream.on('error', () => undefined);
 
-  const exited = endOf(child, [stdout, stderr, events]).then(({ code, signal, error }): HostExit => {
+  const exited = endOf(child, events, [stdout, stderr]).then(({ code, signal, error }): HostExit => {
     ended = true;
     if (error) fault ??= `could not be started: ${error.message}`;
     return { code, signal, stderrTail: tail.text(), ...(fault === undefined ? {} : { fault }) };
@@ -166,22 +166,37 @@ interface End {
   readonly error?: Error;
 }
 
-/** Resolves once the process is gone and its streams are read to their end, or `DRAIN_MS` after the process. */
-function endOf(child: ChildProcess, streams: readonly Readable[]): Promise<End> {
-  return new Promise((resolve) => {
+/**
+ * Resolves once the process is gone, its events are read to their end, and its output is, too, or `DRAIN_MS` have passed:
+ * only output can be held open by a daemon, since Node hands no other descriptor on.
+ */
+async function endOf(child: ChildProcess, events: Readable, output: readonly Readable[]): Promise<End> {
+  const read = new Promise<void>((resolve) => events.once('close', resolve));
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const end = await new Promise<End>((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
     child.once('error', (error) => {
       // An error after the start (a kill that failed) is no end.
       if (child.pid === undefined) resolve({ code: null, signal: null, error });
     });
-    child.once('exit', (code, signal) => {
-      const finish = (): void => {
-        clearTimeout(timer);
-        for (const stream of streams) stream.destroy();
-        resolve({ code, signal });
-      };
-      const timer = setTimeout(finish, DRAIN_MS);
-      child.once('close', finish);
-    });
+  });
+  if (end.error === undefined) {
+    await within(EVENTS_MS, read);
+    await within(DRAIN_MS, closed);
+  }
+  for (const stream of [events, ...output]) stream.destroy();
+  return end;
+}
+
+/** Resolves with `done`, or after `ms` and one more look at what has arrived meanwhile. */
+function within(ms: number, done: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => setImmediate(resolve), ms);
+    const finish = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    done.then(finish, finish);
   });
 }
 
@@ -200,3 +215,5 @@ const EVENTS: ReadonlySet<string> = new Set<HostEvent['t']>(['ready', 'unusable'
 const LINE_BYTES_MAX = 16 * 1024 * 1024;
 const STDERR_TAIL_BYTES = 4096;
 const DRAIN_MS = 500;
+/** Should never pass: something else has got hold of the events' descriptor. */
+const EVENTS_MS = 5000;

@@ -6,6 +6,7 @@
  */
 import { relative } from 'node:path';
 import type { CaseResult, Failure } from '@holdfast/model';
+import { boundedTitle } from '../failure.ts';
 import { failureOf } from './failure-text.ts';
 import { portable } from './paths.ts';
 
@@ -60,7 +61,7 @@ export function createNodeTestReader(file: string, cwd: string, emit: (result: C
     const { data } = event;
     const error = event.type === 'test:fail' ? data.details?.error : undefined;
     const nesting = data.nesting ?? 0;
-    const path = [...titles.slice(0, nesting), data.name ?? ''];
+    const path = [...titles.slice(0, nesting), boundedTitle(data.name ?? '')];
     const excused = isSet(data.skip) || isSet(data.todo);
     const wholeFile = nesting === 0 && data.name === file;
     if (error && !excused) bad += 1;
@@ -86,7 +87,7 @@ export function createNodeTestReader(file: string, cwd: string, emit: (result: C
   return {
     take(event) {
       const { type, data } = event;
-      if (type === 'test:start') titles.splice(data.nesting ?? 0, Infinity, data.name ?? '');
+      if (type === 'test:start') titles.splice(data.nesting ?? 0, Infinity, boundedTitle(data.name ?? ''));
       else if (type === 'test:pass' || type === 'test:fail') ended(event);
       else if (type === 'test:stdout') process.stdout.write(data.message ?? '');
       else if (type === 'test:stderr') {
@@ -96,7 +97,7 @@ export function createNodeTestReader(file: string, cwd: string, emit: (result: C
         if (diagnostics.length < DIAGNOSTICS_MAX) diagnostics.push(data.message ?? '');
       } else if (type === 'test:summary' && data.file === undefined) success = data.success;
     },
-    report: () => ({ cases, errors, ok: bad === 0 && errors.length === 0 && success !== false }),
+    report: () => ({ cases, errors: errors.slice(0, ERRORS_MAX), ok: bad === 0 && errors.length === 0 && success !== false }),
   };
 }
 
@@ -126,4 +127,5 @@ function fileFailure(error: TestError, diagnostics: readonly string[], stderrTai
 }
 
 const STDERR_TAIL_CHARACTERS = 8192;
+const ERRORS_MAX = 100;
 const DIAGNOSTICS_MAX = 100;

@@ -6,6 +6,7 @@
  */
 import { relative } from 'node:path';
 import type { CaseResult, Failure } from '@holdfast/model';
+import { boundedTitle } from '../failure.ts';
 import { failureOf } from './failure-text.ts';
 import { portable } from './paths.ts';
 import type { ConsoleLog, TestCase, TestModule, TestSuite, Vitest, VitestError } from './vitest-api.ts';
@@ -122,7 +123,7 @@ function caseOf(test: TestCase, cwd: string): CaseResult | undefined {
 /** Titles from the outermost suite inwards, the file left out. */
 function titles(entity: TestCase | TestSuite): string[] {
   const path: string[] = [];
-  for (let at: TestCase | TestSuite | TestModule = entity; at.type !== 'module'; at = at.parent) path.unshift(at.name);
+  for (let at: TestCase | TestSuite | TestModule = entity; at.type !== 'module'; at = at.parent) path.unshift(boundedTitle(at.name));
   return path;
 }
 
