@@ -38,8 +38,13 @@ function publishedMessages(workspace: Workspace, { folder, manifest }: Package, 
   if (Object.keys(manifest.exports ?? {}).length === 0) messages.push('exports are missing');
   for (const [subpath, target] of Object.entries(manifest.exports ?? {}))
     messages.push(...exportMessages(workspace, folder, subpath, target));
-  for (const [name, file] of Object.entries(manifest.bin ?? {}))
-    if (!file.startsWith('./dist/')) messages.push(`bin ${name} must be in ./dist`);
+  for (const [name, file] of Object.entries(manifest.bin ?? {})) {
+    const stem = /^\.\/dist\/(.+)\.js$/.exec(file)?.[1];
+    const built =
+      manifest.holdfast?.entries?.includes(stem ?? '') ||
+      Object.values(manifest.exports ?? {}).some((target) => target['default'] === file);
+    if (stem === undefined || !built) messages.push(`bin ${name}: ${file} is not built; name it in holdfast.entries`);
+  }
   return messages;
 }
 
