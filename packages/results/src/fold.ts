@@ -178,7 +178,7 @@ export function foldRun(events: Iterable<readonly [RunEvent, MonoMs]>, options: 
 
 function tell(task: TaskRecord, event: TaskTold): void {
   task.listed = true;
-  task.name = event.name;
+  if (event.name !== '') task.name = event.name;
   task.state = event.state;
   if (event.kind !== undefined) task.kind = event.kind;
   if (event.reason !== undefined) task.reason = event.reason;

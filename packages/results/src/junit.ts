@@ -154,6 +154,7 @@ export const xmlAttribute = (text: string): string =>
   xmlText(text).replaceAll('"', '&quot;').replaceAll('\n', '&#10;').replaceAll('\t', '&#9;');
 
 function allowed(text: string): string {
+  if (HARMLESS.test(text)) return text;
   return stripSequences(text)
     .toWellFormed()
     .replace(FORBIDDEN, (one) => {
@@ -162,5 +163,6 @@ function allowed(text: string): string {
     });
 }
 
+const HARMLESS = /^[\n\x20-\x7e]*$/;
 // oxlint-disable-next-line no-control-regex
 const FORBIDDEN = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]/g;

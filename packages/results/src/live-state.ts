@@ -65,9 +65,9 @@ export function createLiveState(): LiveState {
   const start = (event: TaskTold, now: MonoMs): void => {
     const { n, epoch, worker } = event;
     if (worker === undefined || epoch === undefined || places.get(n)?.has(epoch)) return;
-    const predictedMs = event.predictedMs ?? left.predicted(n);
+    const { name, predictedMs } = left.known(event);
     places.set(n, (places.get(n) ?? new Map<number, string>()).set(epoch, worker));
-    workerOf(worker).running.set(`${n}.${epoch}`, { n, name: event.name, since: now, predictedMs });
+    workerOf(worker).running.set(`${n}.${epoch}`, { n, name, since: now, predictedMs });
   };
   const task = (event: TaskTold, now: MonoMs): void => {
     if (isTerminal(event.state)) {
@@ -75,7 +75,7 @@ export function createLiveState(): LiveState {
       stopAll(event.n);
       return;
     }
-    left.list(event.n, event.predictedMs ?? 0);
+    left.list(event);
     if (event.state === 'queued') stopAll(event.n);
     else start(event, now);
   };
@@ -124,31 +124,35 @@ export function createLiveState(): LiveState {
 }
 
 interface WorkLeft {
-  list(n: number, predictedMs: number): void;
+  list(event: TaskTold): void;
   settle(n: number, durationMs: number | undefined): void;
-  predicted(n: number): number;
+  /** What is known of a task, by this event or earlier ones. */
+  known(event: TaskTold): { readonly name: string; readonly predictedMs: number };
   ms(slots: number, running: readonly { readonly n: number; readonly ranMs: number }[]): number | undefined;
 }
 
 /** The work that is left: predicted where known, else what a settled file took on average. */
 function createWorkLeft(): WorkLeft {
-  const open = new Map<number, number>();
+  const open = new Map<number, { readonly name: string; readonly predictedMs: number }>();
   const settled = new Set<number>();
   let knownMs = 0;
   let unknown = 0;
   let doneMs = 0;
   let done = 0;
   return {
-    list(n, predictedMs) {
-      if (open.has(n) || settled.has(n)) return;
-      open.set(n, predictedMs);
+    list({ n, name, predictedMs = 0 }) {
+      if (settled.has(n)) return;
+      const before = open.get(n);
+      open.set(n, { name: name || before?.name || `task ${n}`, predictedMs: before?.predictedMs || predictedMs });
+      if (before !== undefined && (before.predictedMs > 0 || predictedMs === 0)) return;
+      if (before !== undefined) unknown -= 1;
       if (predictedMs > 0) knownMs += predictedMs;
       else unknown += 1;
     },
     settle(n, durationMs) {
       if (settled.has(n)) return;
       settled.add(n);
-      const predicted = open.get(n);
+      const predicted = open.get(n)?.predictedMs;
       open.delete(n);
       if (predicted !== undefined && predicted > 0) knownMs -= predicted;
       else if (predicted !== undefined) unknown -= 1;
@@ -156,7 +160,7 @@ function createWorkLeft(): WorkLeft {
       doneMs += durationMs;
       done += 1;
     },
-    predicted: (n) => open.get(n) ?? 0,
+    known: ({ n, name, predictedMs = 0 }) => open.get(n) ?? { name, predictedMs },
     ms(slots, running) {
       if (open.size === 0) return 0;
       if (slots < 1 || (unknown > 0 && done === 0)) return undefined;
@@ -164,7 +168,7 @@ function createWorkLeft(): WorkLeft {
       let total = knownMs + unknown * usual;
       let longest = 0;
       for (const { n, ranMs } of running) {
-        const predicted = open.get(n) || usual;
+        const predicted = open.get(n)?.predictedMs || usual;
         total -= Math.min(ranMs, predicted);
         longest = Math.max(longest, predicted - ranMs);
       }

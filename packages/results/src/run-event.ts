@@ -49,7 +49,7 @@ export interface WorkerTold {
 export interface TaskTold {
   readonly e: 'task';
   readonly n: TaskNo;
-  /** `unitText` of a test file, or the command line. */
+  /** `unitText` of a test file, or the command line; empty: as told before. */
   readonly name: string;
   readonly state: TaskState;
   /** Absent: unknown; then a task that reports cases is a test file. */
