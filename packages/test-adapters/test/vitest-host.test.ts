@@ -19,11 +19,12 @@ function tree(folder: string): Record<string, string> {
   ) as Record<string, string>;
 }
 
-test('trap 1, vitest host: the files are listed -> nothing of the project is written or overwritten', async () => {
+test('trap 1, vitest host: files are listed and one is run -> nothing of the project is written or overwritten', async () => {
   using fixture = copyFixture('vitest-basic');
   const before = tree(fixture.cwd);
   await using session = await openSession('vitest', fixture.cwd, { args: ['--json', 'test/a.test.ts'] });
   await session.list();
+  await session.run('test/a.test.ts');
   await session.close();
   expect(tree(fixture.cwd)).toEqual(before);
 });
