@@ -183,3 +183,28 @@ test('I13 server: asked to close -> what waits, goaway with the slot, the code, 
   expect(JSON.parse(of('transmit')[1]!.text)).toEqual({ f: 'goaway', reason: 'restart', retryAfterMs: 700 });
   expect(of('opened')[1]).toMatchObject({ how: 'fresh', reason: 'unknown_session' });
 });
+
+test('I2 server: a gap -> 4400, and the session it broke cannot be resumed', () => {
+  const { of } = tellServer([accepted(1), fromWorker(1, workerData([[1, { t: 'x' }], [3, { t: 'x' }]])), accepted(2, resume('t1'))]); // prettier-ignore
+  expect(of('deliver').map(({ seq }) => seq)).toEqual([1]);
+  expect(of('closeLink').map(({ code, reason }) => [code, reason])).toEqual([[4400, 'message 3 follows message 1']]);
+  expect(of('opened')[1]).toMatchObject({ how: 'fresh', reason: 'unknown_session' });
+});
+
+test('I12 client: a version that was not offered -> 4426, failed; after a reconnect by hand no resume is asked and nothing is sent again', () => {
+  const strange = tell([{ kind: 'started' }, { kind: 'linkOpened', link: 1 }, frame(1, welcome({ protocol: 2 }))]);
+  expect(strange.of('closeLink').map(({ code }) => code)).toEqual([4426]);
+  expect(strange.of('failed').map(({ code }) => code)).toEqual([4426]);
+  const again = tell([
+    { kind: 'started' },
+    ...up(1),
+    offer(1),
+    cut(1, 4401),
+    offer(2),
+    { kind: 'reconnectAsked' },
+    { kind: 'linkOpened', link: 2 },
+  ]);
+  expect(again.of('failed').map(({ code }) => code)).toEqual([4401]);
+  expect(JSON.parse(again.of('transmit').at(-1)!.text)).not.toHaveProperty('resume');
+  expect(again.snapshot.unreceived).toBe(0);
+});
