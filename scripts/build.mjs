@@ -18,6 +18,11 @@ for (const folder of folders) {
   const manifest = JSON.parse(readFileSync(path, 'utf8'));
   const entries = entriesOf(manifest);
   if (entries.length === 0) continue;
+  const absent = entries.find((entry) => !existsSync(join(folder, 'src', `${entry}.ts`)));
+  if (absent !== undefined) {
+    console.error(`build: ${path} names src/${absent}.ts, which does not exist`);
+    process.exit(1);
+  }
   await build({
     entry: Object.fromEntries(entries.map((entry) => [entry, join(folder, 'src', `${entry}.ts`)])),
     outDir: join(folder, 'dist'),
