@@ -80,7 +80,8 @@ export function claim(tables: TaskTables, op: Claim, latestCheckpoint: LatestChe
     const next = { ...task, state, epoch, attempts: task.attempts + 1, ready: false };
     writeTask(tables, next, { kind: 'task.granted', epoch, worker: op.worker, wall: op.wall });
     const { name, body, policy } = tables.describe(task.run, task.n);
-    const resumeFrom = latestCheckpoint(task);
+    // A first attempt has no predecessor that could have left one.
+    const resumeFrom = epoch === 1 ? undefined : latestCheckpoint(task);
     const grant = { run: task.run, n: task.n, epoch, name, body, policy, class: row.class };
     grants.push(resumeFrom ? { ...grant, resumeFrom } : grant);
   }

@@ -76,6 +76,8 @@ export function putRunState(tables: TaskTables, next: RunRecord, kind: EventKind
 /** Ends every valid lease of a task without a result, and tells which they were. */
 export function revokeActive(tables: TaskTables, task: TaskRecord, as: AttemptState, wall: number, except = 0): LeaseRow[] {
   if (task.state === 'queued') return [];
+  // Almost always: the one lease there can be is the one that ended.
+  if (task.fence === task.epoch && except === task.epoch) return [];
   const leases = tables.active(task.run, task.n).filter((row) => row.epoch !== except);
   for (const row of leases) tables.putAttempt({ ...row, state: as, ended: wall });
   return leases.map((row) => leaseRow(tables, row, task));

@@ -194,6 +194,7 @@ export interface TaskTables {
   takeSeq(count: number): number;
   task(run: RunOrd, n: TaskNo): TaskRecord | undefined;
   describe(run: RunOrd, n: TaskNo): TaskDescription;
+  /** A new row: queued, epoch 0, fence 1, version 1; only rank, policy, `blocked` and `ready` differ. */
   insertTask(row: TaskRecord, description: TaskDescription, className: string): void;
   /** Writes the row; `ready` rows are the caller's to keep in step. */
   putTask(row: TaskRecord): void;
