@@ -68,7 +68,12 @@ export function createExecutor(options: ExecutorOptions, ports: ExecutorPorts, e
     start(order, run, slot) {
       const key = leaseText(order);
       // A worker starts (task, epoch) once; the same order again is the same attempt.
-      if (closing || current.has(key)) return;
+      if (current.has(key)) return;
+      if (closing) {
+        const lease = { run: order.run, n: order.n, epoch: order.epoch };
+        emit({ kind: 'ended', lease, result: { outcome: 'cancelled', reason: 'the worker is closing', durationMs: 0, cases: [] } });
+        return;
+      }
       const running = beginAttempt(order, places.ofAttempt(order, run, slot), around, hosts, emit);
       current.set(key, running);
       void running.over.then((finish) => {

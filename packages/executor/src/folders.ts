@@ -28,6 +28,9 @@ export function resolveInside(base: string, path: string, folders: readonly stri
   return folders.some((folder) => contains(realOr(folder), real)) ? ok(real) : bad(outside(path));
 }
 
+/** The folders with their links resolved; what does not exist stays as it is. */
+export const realFolders = (folders: readonly string[]): string[] => folders.map(realOr);
+
 /** Whether `path` is `folder` or lies in it. Both absolute and resolved. */
 export function contains(folder: string, path: string): boolean {
   const way = relative(folder, path);

@@ -1,11 +1,11 @@
 /** Runs `module` tasks: a user's module in a process of its own, with a channel for progress and checkpoints. */
-import { realpathSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { durationMs } from '@holdfast/kernel';
 import type { Json, ModuleBody } from '@holdfast/model';
 import { exitFacts, exitText, forcedEnd } from './attempt-end.ts';
 import { type Attempt, type AttemptEnd, boundedFailure, type Surroundings } from './attempt.ts';
 import type { Limbs } from './begin-attempt.ts';
+import { realFolders } from './folders.ts';
 import { launchWithin } from './launch.ts';
 import { readObjects } from './lines.ts';
 import { CHECKPOINT_BYTES_MAX, type ModuleEvent, type ModuleRequest } from './module-channel.ts';
@@ -52,7 +52,7 @@ export async function runModule(
     t: 'open',
     specifier: specifier.value,
     parent: `${pathToFileURL(place.folder).href}/`,
-    folders: around.folders.map((folder) => realpathSync(folder)),
+    folders: realFolders(around.folders),
     input: body.input ?? null,
     attempt: {
       task: env['HOLDFAST_TASK'] ?? '',

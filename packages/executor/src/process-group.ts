@@ -49,7 +49,8 @@ export async function startGroup(
   ports: GroupPorts,
   output: (stream: 'out' | 'err', chunk: Buffer) => void,
 ): Promise<Result<ProcessGroup, string>> {
-  const { launch } = options;
+  const { launch, marker } = options;
+  ports.reaper.expect(marker);
   let child: ChildProcess;
   try {
     child = spawn(launch.file, [...launch.args], {
@@ -61,15 +62,17 @@ export async function startGroup(
       stdio: ['ignore', 'pipe', 'pipe', ...(options.channel ? (['pipe', 'pipe'] as const) : [])],
     });
   } catch (error) {
+    ports.reaper.unwatch(marker);
     return bad(`the process could not be started: ${errorText(error)}`);
   }
   const pid = child.pid;
   if (pid === undefined) {
+    ports.reaper.unwatch(marker);
     return new Promise((resolve) => {
       child.once('error', (error) => resolve(bad(`the process could not be started: ${error.message}`)));
     });
   }
-  ports.reaper.watch(pid, options.marker);
+  ports.reaper.watch(pid, marker);
   const stdio = child.stdio as unknown as [null, Readable, Readable, Writable | undefined, Readable | undefined];
   stdio[1].on('data', (chunk: Buffer) => output('out', chunk));
   stdio[2].on('data', (chunk: Buffer) => output('err', chunk));
@@ -89,8 +92,8 @@ export async function startGroup(
   });
   const end = async (): Promise<GroupEnd> => {
     const exit = await exited;
-    const left = await ports.sweeper.clear(options.marker, pid);
-    ports.reaper.unwatch(pid);
+    const left = await ports.sweeper.clear(marker, pid);
+    ports.reaper.unwatch(marker);
     await Promise.race([closed, new Promise<void>((resolve) => ports.timers.set(durationMs(DRAIN_MS), resolve))]);
     for (const stream of stdio) stream?.destroy();
     return { ...exit, left };

@@ -19,17 +19,22 @@ export interface DeathReport {
 
 /** Worker to reaper. */
 export type ReaperMessage =
+  /** A process with this marker is about to start: a worker killed in that moment leaves it behind. */
+  | { readonly t: 'expect'; readonly marker: string }
   /** `started` is the process's start time, which tells a reused id; empty: unknown. */
   | { readonly t: 'watch'; readonly group: number; readonly started: string; readonly marker: string }
-  | { readonly t: 'unwatch'; readonly group: number }
+  | { readonly t: 'unwatch'; readonly marker: string }
   | ({ readonly t: 'report' } & DeathReport)
   /** All is closed in order: leave without a report. */
   | { readonly t: 'bye' };
 
 /** What keeps a group from outliving its worker. */
 export interface Watcher {
+  /** Before the start. */
+  expect(marker: string): void;
   watch(group: number, marker: string): void;
-  unwatch(group: number): void;
+  /** Nothing of it is left, or it did not start. */
+  unwatch(marker: string): void;
 }
 
 export interface ReaperLink extends Watcher {
@@ -42,7 +47,8 @@ export interface ReaperLink extends Watcher {
 
 /** Starts the reaper of this process. On Windows there is none: job objects end children there. */
 export function openReaper(): ReaperLink {
-  const watched = new Map<number, ReaperMessage>();
+  /** By marker; each is used by one group. */
+  const watched = new Map<string, ReaperMessage>();
   let target: ReaperMessage | undefined;
   let child: ChildProcess | undefined;
   let closing = false;
@@ -77,14 +83,19 @@ export function openReaper(): ReaperLink {
 
   return {
     pid: () => child?.pid,
-    watch(group, marker) {
-      const message: ReaperMessage = { t: 'watch', group, marker, started: processStat(group)?.started ?? '' };
-      watched.set(group, message);
+    expect(marker) {
+      const message: ReaperMessage = { t: 'expect', marker };
+      watched.set(marker, message);
       send(message);
     },
-    unwatch(group) {
-      watched.delete(group);
-      send({ t: 'unwatch', group });
+    watch(group, marker) {
+      const message: ReaperMessage = { t: 'watch', group, marker, started: processStat(group)?.started ?? '' };
+      watched.set(marker, message);
+      send(message);
+    },
+    unwatch(marker) {
+      watched.delete(marker);
+      send({ t: 'unwatch', marker });
     },
     report(report) {
       target = { t: 'report', ...report };

@@ -7,10 +7,10 @@
  */
 import { createInterface } from 'node:readline';
 import type { DeathReport, ReaperMessage } from './reaper-link.ts';
-import { killGroup, processStat } from './sweep.ts';
-import { createSweeper } from './sweep.ts';
+import { createSweeper, killGroup, processStat } from './sweep.ts';
 
-const watched = new Map<number, Extract<ReaperMessage, { t: 'watch' }>>();
+/** By marker. */
+const watched = new Map<string, Extract<ReaperMessage, { t: 'watch' | 'expect' }>>();
 let report: DeathReport | undefined;
 let orderly = false;
 
@@ -18,20 +18,22 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 createInterface({ input: process.stdin, crlfDelay: Infinity })
   .on('line', (line) => {
     const message = JSON.parse(line) as ReaperMessage;
-    if (message.t === 'watch') watched.set(message.group, message);
-    else if (message.t === 'unwatch') watched.delete(message.group);
+    if (message.t === 'watch' || message.t === 'expect') watched.set(message.marker, message);
+    else if (message.t === 'unwatch') watched.delete(message.marker);
     else if (message.t === 'report') report = message;
     else orderly = true;
   })
   .on('close', () => void reap());
 
 async function reap(): Promise<void> {
-  for (const { group, started } of watched.values()) {
+  for (const message of watched.values()) {
+    if (message.t === 'expect') continue;
+    const { group, started } = message;
     const leader = processStat(group);
     if (leader === undefined || started === '' || leader.started === started) killGroup(group);
   }
   const sweeper = createSweeper();
-  await Promise.all([...new Set([...watched.values()].map(({ marker }) => marker))].map((marker) => sweeper.clear(marker, undefined)));
+  await Promise.all([...watched.keys()].map((marker) => sweeper.clear(marker, undefined)));
   if (report && !orderly) await tell(report);
   process.exit(0);
 }

@@ -124,6 +124,7 @@ function startHost(place: HostPlace, around: Surroundings, openRuns: Set<number>
 
   const launch = launchWithin(around.policy, process.execPath, [...place.program.execArgv, place.program.path]);
   const [path = '', ...rest] = launch.args.toReversed();
+  around.reaper.expect(marker);
   const host: Host = openHost(
     {
       program: { path, execArgv: rest.toReversed() },
@@ -156,7 +157,7 @@ function startHost(place: HostPlace, around: Surroundings, openRuns: Set<number>
     state = 'gone';
     forget(entry);
     const left = host.pid === undefined ? [] : await around.sweeper.clear(marker, host.pid);
-    if (host.pid !== undefined) around.reaper.unwatch(host.pid);
+    around.reaper.unwatch(marker);
     const why = unusable ?? describeExit(exit);
     work?.ears.gone({ why, unusable: unusable !== undefined || host.pid === undefined, exit, left });
     work = undefined;

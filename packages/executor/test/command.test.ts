@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { shellLaunch } from '../src/launch.ts';
 import { createHarness, processesOf, RUN_ID, script } from './harness.ts';
 
 test('noop: an order -> started, then passed, without a process', async () => {
@@ -138,6 +140,22 @@ test('command: the policy limits memory -> a process that wants more fails, and 
   const order = harness.start({ kind: 'command', argv: ['sh', '-c', 'ulimit -v; echo "$1"', 'sh', '$(id); x'] });
   await harness.ended(order);
   expect(harness.text(order)).toBe('262144\n$(id); x\n');
+});
+
+test('launch: without prlimit -> the shell sets the limits and never reads an argument', () => {
+  const { file, args } = shellLaunch({ descriptorsMax: 77, memoryMax: 2 ** 30 }, '/bin/sh', [
+    '-c',
+    'ulimit -n; ulimit -v; echo "$1"',
+    'sh',
+    '$(id) "; x',
+  ]);
+  expect(execFileSync(file, args, { encoding: 'utf8' })).toBe('77\n1048576\n$(id) "; x\n');
+});
+
+test('X1 close: an order comes after it -> ended as cancelled', async () => {
+  const harness = createHarness();
+  await harness.executor.close();
+  expect(await harness.run({ kind: 'noop' })).toMatchObject({ outcome: 'cancelled', reason: 'the worker is closing' });
 });
 
 test('X1 command: the same order twice -> one attempt', async () => {

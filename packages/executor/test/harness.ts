@@ -1,10 +1,11 @@
 /** Drives a real executor and waits on its events; every wait has a deadline that names what was awaited. */
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodeClock, nodeTimers } from '@holdfast/kernel/node';
 import { type AttemptResult, runId, type RunSpec, type TaskBody } from '@holdfast/model';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { type AttemptEvent, type AttemptOrder, createExecutor, type ExecutorOptions, type ProcessExecutor } from '../src/index.ts';
 
 export interface Harness {
@@ -22,7 +23,11 @@ export interface Harness {
   marker(order: AttemptOrder): string;
 }
 
-export const RUN_ID = runId('testrunqqqqqqqqqqqqqqqqqqq');
+/** A real run's id is as unique: equal ids in two workers would make each kill the other's processes as leftovers. */
+export const RUN_ID = runId(`test${randomUUID().replaceAll('-', '')}`);
+
+// The waits name what they wait for; vitest's own limit would only hide that on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** A harness with its own root folder, closed and checked for leftovers when the test ends. */
 export function createHarness(options: Partial<ExecutorOptions> = {}): Harness {
