@@ -57,12 +57,9 @@ export function createFailureLimiter(options: FailureLimiterOptions = DEFAULT_FA
     // Re-inserted at the end, so that the Map's order is the order of the last failure (F3).
     buckets.delete(key);
     const bucket = known ?? { windowFrom: now, failures: 0, refusals: 0, blockedUntil: now };
-    if (known && elapsed(known.windowFrom, now) >= options.windowMs && now >= known.blockedUntil) {
-      // The doubling is forgotten only after a whole window without a refusal.
-      if (elapsed(known.blockedUntil, now) >= options.windowMs) bucket.refusals = 0;
-      bucket.failures = 0;
-      bucket.windowFrom = now;
-    }
+    // A key that was refused starts anew only after a whole window of peace; until then each further failure doubles its block.
+    const quietFrom = bucket.refusals > 0 ? bucket.blockedUntil : bucket.windowFrom;
+    if (elapsed(quietFrom, now) >= options.windowMs) Object.assign(bucket, { windowFrom: now, failures: 0, refusals: 0, blockedUntil: now });
     buckets.set(key, bucket);
     if (buckets.size > options.keysMax) buckets.delete(buckets.keys().next().value!);
     return bucket;
