@@ -22,8 +22,9 @@ export { jsonReport, type JsonReport, type JsonReportOptions, type ReportedRun }
 export { type JunitOptions, junitXml, xmlAttribute, xmlText } from './junit.ts';
 export { createLiveState, type LiveAttempt, type LiveState, type LiveWorker } from './live-state.ts';
 export { liveLines, type Screen } from './live-view.ts';
+export { githubAnnotations, markdownSummary, type MarkdownOptions } from './markdown.ts';
 export { createNewsDesk, type News, type NewsDesk } from './news.ts';
-export { firstLine, plainLine, plainText, stripSequences } from './plain-text.ts';
+export { firstLine, inertLine, plainLine, plainText, stripSequences } from './plain-text.ts';
 export type { Reporter, RunEnding } from './reporter.ts';
 export type {
   AttemptFinished,

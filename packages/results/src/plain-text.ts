@@ -29,6 +29,12 @@ export const firstLine = (text: string): string =>
 /** Removes complete escape sequences (colours, cursor, titles, links); what is incomplete stays, to be shown. */
 export const stripSequences = (text: string): string => text.replace(SEQUENCES, '');
 
+/**
+ * A log line that a CI service does not take for one of its commands: GitHub obeys `::…` at the start of a line after spaces, and it
+ * and Azure `##[…` and `##vso[…` anywhere. A zero-width space breaks them; people see the same text.
+ */
+export const inertLine = (line: string): string => line.replace(/^(\s*:)(?=:)/, '$1\u200b').replaceAll(/##(?=\[|vso\[)/g, '#\u200b#');
+
 const shown = (one: string): string => {
   const code = one.charCodeAt(0);
   return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;

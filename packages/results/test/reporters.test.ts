@@ -213,3 +213,11 @@ test.each([
 ])('theme: %j -> unicode %j', (env, unicode) => {
   expect(unicodeWanted({ isTerminal: true, env })).toBe(unicode);
 });
+
+test('reporter ci: a message that begins like a workflow command -> not one', async () => {
+  const { tell, end, text } = stage('ci');
+  tell([finished(1, 1, '', { outcome: 'errored', errors: [{ message: '::stop-commands::x' }] }), ended(1)]);
+  await end();
+  expect(text()).toContain(':\u200b:stop-commands');
+  expect(text()).not.toMatch(/^\s*::/m);
+});

@@ -15,6 +15,7 @@ import { createLiveState, type LiveState } from '../live-state.ts';
 import { liveCounts, liveLines } from '../live-view.ts';
 import { createLogLines } from '../log-lines.ts';
 import { createNewsDesk, type News } from '../news.ts';
+import { inertLine } from '../plain-text.ts';
 import type { Reporter } from '../reporter.ts';
 import { summaryLines } from '../summary-view.ts';
 import { coloursWanted, createTheme, type Theme, unicodeWanted } from '../theme.ts';
@@ -139,11 +140,12 @@ function ciReporter(options: ReporterOptions, out: ReporterOut): Reporter {
   let current: RunFold | undefined;
   let last = '';
   let cancel: (() => void) | undefined;
+  const print = (lines: readonly string[]): void => out.write(joined(lines.map(inertLine)));
   const plan = (): void => {
     cancel = out.timers.set(every, () => {
       if (current !== undefined) {
         const line = progressText(current, live, out, theme);
-        if (line !== last) out.write(`${line}\n`);
+        if (line !== last) print([line]);
         last = line;
       }
       plan();
@@ -153,21 +155,20 @@ function ciReporter(options: ReporterOptions, out: ReporterOut): Reporter {
   return {
     event(event, folded, fold) {
       current = fold;
-      if (event.e === 'log' && options.logs === 'all')
-        out.write(joined(logs.take(event, fold.file(event.n)?.name).map((line) => logLine(line, theme))));
+      if (event.e === 'log' && options.logs === 'all') {
+        print(logs.take(event, fold.file(event.n)?.name).map((line) => logLine(line, theme)));
+      }
       const news = desk.take(event, folded, fold, live);
       live.apply(event, out.clock.mono());
       for (const one of news) {
-        out.write(
-          `${one.kind === 'failure' ? `  ${theme.bad(theme.glyphs.failed)} ${failureLine(one.shown)}` : lineText(one, theme, Infinity).join('')}\n`,
-        );
+        print(one.kind === 'failure' ? [`  ${theme.bad(theme.glyphs.failed)} ${failureLine(one.shown)}`] : lineText(one, theme, Infinity));
         if (one.kind === 'failure' && blocks.length < CI_BLOCKS_MAX) blocks.push(one);
       }
     },
     end(fold, ending) {
       cancel?.();
-      out.write(joined(blocks.flatMap((one) => newsLines(one, options, out, theme))));
-      out.write(joined(summaryLines(fold, { ...summaryOptions(options, out, theme), ...ending })));
+      print(blocks.flatMap((one) => newsLines(one, options, out, theme)));
+      print(summaryLines(fold, { ...summaryOptions(options, out, theme), ...ending }));
       return Promise.resolve();
     },
   };
