@@ -35,6 +35,8 @@ for (const folder of folders) {
     silent: true,
     config: false,
     dts: false,
+    // tsup would turn node:test and node:sqlite into packages that do not exist.
+    removeNodeProtocol: false,
     external: [...Object.keys(manifest.dependencies ?? {}), ...Object.keys(manifest.peerDependencies ?? {}), /^@holdfast\//],
   });
   built += 1;

@@ -1,0 +1,2 @@
+export { defineConfig, type HoldfastConfig } from '@holdfast/config';
+export type { TaskContext, TaskFunction } from '@holdfast/executor';

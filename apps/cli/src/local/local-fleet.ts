@@ -1,0 +1,59 @@
+/** A coordinator in this process and its workers beside it: all that a run without `--connect` needs. */
+import { type Client, createClient } from '@holdfast/client';
+import { type RunningCoordinator, startCoordinator } from '@holdfast/coordinator';
+import { type PoolOptions, startWorkerPool, type WorkerPool } from './worker-pool.ts';
+
+export interface LocalFleet {
+  readonly client: Client;
+  readonly coordinator: RunningCoordinator;
+  /** Rejects when the run cannot go on here: the store is in doubt, or every worker keeps dying. */
+  readonly failed: Promise<never>;
+  close(): Promise<void>;
+}
+
+export interface LocalFleetOptions {
+  readonly data: string;
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** Absent: no workers. */
+  readonly pool?: PoolOptions;
+}
+
+/** Starts both at the same time; resolves when the coordinator listens and the workers know where. */
+export async function startLocalFleet(options: LocalFleetOptions): Promise<LocalFleet> {
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => {
+    /* ignored: whoever awaits it hears it. */
+  });
+  let coordinator: RunningCoordinator | undefined;
+  // Processes start slowly: they are on their way before the store is open.
+  const pool: WorkerPool | undefined =
+    options.pool &&
+    startWorkerPool(options.pool, {
+      died: (worker, reason) => coordinator?.reportDeath(worker.id, worker.incarnation, `${worker.name}: ${reason}`),
+      exhausted: () => failure.reject(new Error(`every worker died again and again; their logs are in ${options.pool!.logs}`)),
+    });
+  try {
+    coordinator = await startCoordinator({
+      dataFolder: options.data,
+      listen: { host: '127.0.0.1', port: 0 },
+      logLevel: options.logLevel,
+    });
+  } catch (error) {
+    await pool?.close();
+    throw error;
+  }
+  coordinator.fenced.catch((error: unknown) => failure.reject(error));
+  const { url, adminToken } = coordinator;
+  pool?.connect(url, await coordinator.mintToken(['worker:register'], 'local workers'));
+  const client = createClient({ url, token: adminToken });
+  return {
+    client,
+    coordinator,
+    failed: failure.promise,
+    async close() {
+      await pool?.close();
+      client.close();
+      await coordinator.close();
+    },
+  };
+}

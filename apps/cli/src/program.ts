@@ -1,0 +1,229 @@
+/** The verbs, their flags and their help. Each verb loads its own code when it runs. */
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { processConsole as io } from './console.ts';
+import { EXIT, exitCodeOf, explainError } from './exit.ts';
+import manifest from '../package.json' with { type: 'json' };
+
+/** Runs the command line. Sets the exit code of the process. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await createProgram().parseAsync([...argv]);
+  } catch (error) {
+    // Commander has told what is wrong already.
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT.usage;
+    else {
+      io.say(explainError(error));
+      process.exitCode = exitCodeOf(error);
+    }
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command('holdfast')
+    .description('Runs tests across a fleet of unlike, unreliable machines and accounts for every one of them.')
+    .version(manifest.version)
+    .enablePositionalOptions()
+    .showSuggestionAfterError()
+    .showHelpAfterError('(holdfast --help shows all commands)')
+    .exitOverride()
+    .addHelpText('after', HELP_AFTER);
+  addRun(program);
+  addResume(program);
+  addServers(program);
+  addInspection(program);
+  addTokens(program);
+  for (const command of program.commands) command.exitOverride();
+  return program;
+}
+
+function addRun(program: Command): void {
+  program
+    .command('run')
+    .description('run a test command, spread over workers')
+    .argument('[command...]', 'what you always type, after --; default: npm test')
+    .passThroughOptions()
+    .option('--workers <n>', 'local workers to start; default by the number of cores')
+    .option('--files <glob>', 'test files; with {file} in the command, for any runner; may be repeated', collect)
+    .option('--commands <file>', 'one command a line from a file; - reads standard input')
+    .option('--results <junit:path>', 'where a command writes its results; {file} and {n} are filled in')
+    .option('--retries <n>', 'further attempts after a failure, per file')
+    .option('--timeout <duration>', 'longest duration of one file, such as 90s or 5m')
+    .option('--fail-fast', 'cancel what is left after the first failed file')
+    .option('--last-failed', 'only what failed in its last run', false)
+    .option('--env <name=value>', 'a variable for every process; may be repeated', collect)
+    .option('--reporter <names>', 'pretty, json (events on standard output), junit; separated by commas', split)
+    .option('--out <folder>', 'where reports are written')
+    .option('--json', 'print the whole report as JSON on standard output at the end', false)
+    .option('--logs', 'show what tests print', false)
+    .option('--config <file>', 'configuration file; default: holdfast.config.{ts,js,mjs,json} upwards from here')
+    .option('--log-level <level>', 'how much the processes log into the run folder')
+    .option('--connect <url>', 'use the workers of this coordinator')
+    .option('--token <token>', 'token of that coordinator; prefer --token-file')
+    .option('--token-file <file>', 'file with the token')
+    .option('--tls-ca <file>', 'certificate authority of that coordinator')
+    .addHelpText('after', RUN_HELP_AFTER)
+    .action(async (command: string[], options: Record<string, unknown>) => {
+      const { commands, results, lastFailed, json, logs, ...settings } = options;
+      const { runVerb } = await import('./verbs/run.ts');
+      const flags = { commands, results, lastFailed, json, logs } as never;
+      process.exitCode = await runVerb(command, flags, settings, io);
+    });
+}
+
+function addResume(program: Command): void {
+  connection(program.command('resume'))
+    .description('go on with an interrupted run without repeating what passed')
+    .argument('[run]', 'its id or folder name; default: the newest of this project')
+    .option('--workers <n>', 'local workers to start')
+    .option('--reporter <names>', 'pretty, json, junit', split)
+    .option('--log-level <level>', 'how much the processes log')
+    .action(async (run: string | undefined, options: Record<string, unknown>) => {
+      const { resumeVerb } = await import('./verbs/resume.ts');
+      process.exitCode = await resumeVerb(run, options as never, io);
+    });
+}
+
+function addServers(program: Command): void {
+  program
+    .command('coordinator')
+    .description('serve a coordinator')
+    .option('--listen <host:port>', 'address to listen on; default 127.0.0.1:7070, port 0 takes a free one')
+    .option('--data <folder>', 'folder of its store; default .holdfast')
+    .option('--tls-cert <file>', 'certificate chain in PEM; off loopback it is required')
+    .option('--tls-key <file>', 'its private key')
+    .option('--tls-ca <file>', 'authority that client certificates must come from')
+    .option('--allowed-hosts <names>', 'Host headers that are answered', split)
+    .option('--allowed-origins <origins>', 'origins whose browsers may call the API', split)
+    .option('--config <file>', 'configuration file')
+    .option('--log-level <level>', 'how much is logged')
+    .option('--json', 'print address and data folder as JSON once it listens', false)
+    .action(async ({ json, ...options }: Record<string, unknown>) => {
+      const [{ serveCoordinator }, { coordinatorSettings }] = await Promise.all([import('@holdfast/coordinator-app'), import('./settings.ts')]);
+      const settings = await coordinatorSettings(options);
+      const tell = json === true ? (started: unknown): void => io.print(JSON.stringify(started)) : (): void => {};
+      process.exitCode = await serveCoordinator(settings, { say: (line) => io.say(`holdfast: ${line}`), tell });
+    });
+  program
+    .command('worker')
+    .description("work for a coordinator in this folder's checkout")
+    .option('--connect <url>', 'address of the coordinator')
+    .option('--token <token>', 'its token with scope worker:register; prefer --token-file')
+    .option('--token-file <file>', 'file with the token')
+    .option('--tls-ca <file>', "authority of the coordinator's certificate")
+    .option('--name <name>', "what people call this worker; default: the host's name")
+    .option('--slots <n>', 'files at the same time; default by the number of cores')
+    .option('--labels <name=value>', 'a fact about this machine; may be repeated', collect)
+    .option('--data <folder>', 'folder of its id and logs; default .holdfast')
+    .option('--config <file>', 'configuration file, with the policy of what tasks may do here')
+    .option('--log-level <level>', 'how much is logged')
+    .action(async (options: Record<string, unknown>) => {
+      const [{ serveWorker }, { workerSettings }] = await Promise.all([import('@holdfast/worker-app'), import('./settings.ts')]);
+      const settings = await workerSettings(options);
+      process.exitCode = await serveWorker(settings, { cwd: process.cwd(), say: (line) => io.say(`holdfast: ${line}`) });
+    });
+}
+
+function addInspection(program: Command): void {
+  const verbs = (): Promise<typeof import('./verbs/inspect.ts')> => import('./verbs/inspect.ts');
+  connection(program.command('status'))
+    .description('show coordinator, workers and runs')
+    .option('--json', 'print as JSON')
+    .action(async (options: Record<string, unknown>) => void (process.exitCode = await (await verbs()).statusVerb(options, io)));
+  connection(program.command('watch'))
+    .description('follow a run to its end')
+    .argument('[run]', 'its id; default: the newest')
+    .option('--json', 'print its events as JSON lines')
+    .option('--reporter <names>', 'pretty, json, junit', split)
+    .action(
+      async (run: string | undefined, options: Record<string, unknown>) =>
+        void (process.exitCode = await (await verbs()).watchVerb(run, options, io)),
+    );
+  connection(program.command('report'))
+    .description('show the report of a run again')
+    .argument('[run]', 'its id or folder name; default: the newest of this project')
+    .option('--json', 'print its events as JSON lines')
+    .option('--reporter <names>', 'pretty, json, junit', split)
+    .action(
+      async (run: string | undefined, options: Record<string, unknown>) =>
+        void (process.exitCode = await (await verbs()).reportVerb(run, options, io)),
+    );
+  connection(program.command('logs'))
+    .description('print what a task printed')
+    .argument('<task>', 'RUN.N')
+    .option('--follow', 'until its end')
+    .option('--stream <name>', 'only out or err')
+    .option('--json', 'print pieces as JSON lines')
+    .action(async (task: string, options: Record<string, unknown>) => void (process.exitCode = await (await verbs()).logsVerb(task, options, io)));
+  connection(program.command('cancel'))
+    .description('cancel a run or one task')
+    .argument('<name>', 'RUN or RUN.N')
+    .option('--json', 'print as JSON')
+    .action(async (name: string, options: Record<string, unknown>) => void (process.exitCode = await (await verbs()).cancelVerb(name, options, io)));
+  for (const paused of [true, false]) {
+    connection(program.command(paused ? 'pause' : 'unpause'))
+      .description(paused ? 'stop the clock and the processes of a running task' : 'let a paused task go on')
+      .argument('<task>', 'RUN.N')
+      .action(
+        async (name: string, options: Record<string, unknown>) =>
+          void (process.exitCode = await (await verbs()).pauseVerb(name, paused, options, io)),
+      );
+  }
+}
+
+function addTokens(program: Command): void {
+  const token = program.command('token').description('credentials of workers, submitters and readers');
+  const act = async (action: 'create' | 'list' | 'rotate' | 'revoke', key: string | undefined, options: Record<string, unknown>): Promise<void> => {
+    const { tokenVerb } = await import('./verbs/token.ts');
+    process.exitCode = await tokenVerb(action, key, options, io);
+  };
+  connection(token.command('create'))
+    .description('make a token and print it')
+    .option('--scope <scope>', 'what it allows: submit, read, cancel, worker:register, artifact:read, artifact:write, diag:read, admin', collect)
+    .option('--name <name>', 'whom it is for')
+    .option('--expires <duration>', 'how long it is valid; default 90d')
+    .option('--json', 'print as JSON')
+    .action((options: Record<string, unknown>) => act('create', undefined, options));
+  connection(token.command('list'))
+    .description('list tokens, without their secrets')
+    .option('--json', 'print as JSON')
+    .action((options: Record<string, unknown>) => act('list', undefined, options));
+  for (const action of ['rotate', 'revoke'] as const) {
+    connection(token.command(action))
+      .description(action === 'rotate' ? 'replace a token by a new one' : 'end a token and close its connections')
+      .argument('<key>', 'its key, as `holdfast token list` shows it')
+      .option('--json', 'print as JSON')
+      .action((key: string, options: Record<string, unknown>) => act(action, key, options));
+  }
+  for (const command of token.commands) command.exitOverride();
+}
+
+const connection = (command: Command): Command =>
+  command
+    .option('--connect <url>', 'address of the coordinator; default: the one of --data or of the newest local run')
+    .option('--token <token>', 'its token; prefer --token-file')
+    .option('--token-file <file>', 'file with the token')
+    .option('--tls-ca <file>', 'certificate authority of the coordinator')
+    .option('--data <folder>', 'data folder of a coordinator on this machine; default .holdfast');
+
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+function split(value: string): string[] {
+  const names = value.split(',').filter(Boolean);
+  if (names.length === 0) throw new InvalidArgumentError('a name is missing');
+  return names;
+}
+
+const HELP_AFTER = `
+Examples:
+  holdfast run -- npx vitest run                   your suite over local workers
+  holdfast run --files 'test/*.js' -- node {file}  any command, one process per file
+  holdfast run --last-failed                       only what failed last time
+  holdfast resume                                  go on after Ctrl-C
+
+Exit codes: 0 passed, 1 tests failed, 2 usage, 3 infrastructure only, 4 not proven, 5 nothing to run, 16 configuration,
+69 coordinator unreachable, 75 fenced, 77 token refused, 78 refuses to start, 130 and 143 signals.
+Every flag has a variable: --fail-fast is HOLDFAST_FAIL_FAST.`;
+
+const RUN_HELP_AFTER = `
+Known runners: vitest, node --test; scripts, npx and wrappers such as cross-env are understood.
+Nothing is written into the project: history, logs and reports are in node_modules/.cache/holdfast, else in the user's cache.`;

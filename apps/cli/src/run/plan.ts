@@ -1,0 +1,165 @@
+/** From what was typed to what will run: a suite of a known runner, one command per file, or a list of commands. */
+import { readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { TaskInput } from '@holdfast/client';
+import { CodedError } from '@holdfast/kernel';
+import { type RunSpec, type SuiteSpec, type TestUnit, unitText } from '@holdfast/model';
+import { type DurationHistory, lastFailed, orderLongestFirst, predict } from '@holdfast/results';
+import { ADAPTERS, joinWords, readCommandList, recogniseCommand } from '@holdfast/test-adapters';
+import { expandFiles } from '@holdfast/test-adapters/files';
+import { listUnits, readProject } from '@holdfast/test-adapters/host';
+import { EXIT, usageError } from '../exit.ts';
+
+export interface PlanOptions {
+  readonly command: readonly string[];
+  readonly cwd: string;
+  readonly files: readonly string[] | undefined;
+  /** A file with one command a line; `-` is standard input. */
+  readonly commands: string | undefined;
+  /** `junit:PATH`, where commands write their results; `{file}` and `{n}` are filled in. */
+  readonly results: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly retries: number;
+  readonly timeoutMs: number;
+  readonly lastFailed: boolean;
+  /** The whole environment of the runner when it lists. */
+  readonly processEnv: Readonly<Record<string, string | undefined>>;
+}
+
+/** What is known before anything was listed: enough to start workers. */
+export interface Plan {
+  /** For people: the command as typed. */
+  readonly title: string;
+  /** Absolute folder the run works in. */
+  readonly cwd: string;
+  readonly spec: RunSpec;
+  readonly suite: SuiteSpec | undefined;
+  /** What the typed command said of workers and failing fast. */
+  readonly takenOver: { readonly workers?: number; readonly failFast?: boolean };
+  /** Sentences for the user. */
+  readonly notes: readonly string[];
+  /** Lists the tasks, longest first. Errors: those of `listUnits`; `NOTHING_TO_RUN` (5). */
+  tasks(history: DurationHistory): Promise<{ readonly tasks: readonly TaskInput[]; readonly runner: string }>;
+}
+
+/** Errors: `CLI_USAGE` (2). */
+export function planRun(options: PlanOptions): Plan {
+  if (options.commands !== undefined) return planList(options, options.commands);
+  if (options.files !== undefined && options.command.some((word) => word.includes(FILE))) return planFiles(options, options.files);
+  return planSuite(options);
+}
+
+function planSuite(options: PlanOptions): Plan {
+  const command = options.command.length > 0 ? options.command : ['npm', 'test'];
+  const typed = joinWords(command);
+  const recognised = recogniseCommand(command, readProject(options.cwd, ADAPTERS));
+  if (recognised?.kind === 'refused') throw usageError(`distribute ${typed}: ${recognised.reason}`);
+  if (recognised === undefined) {
+    throw usageError(
+      `recognise a test runner in \`${typed}\`: known are ${ADAPTERS.map((each) => each.name).join(', ')}. ` +
+        `For any other, say which files and how to run one: holdfast run --files 'test/**/*.js' -- ${typed} {file}`,
+    );
+  }
+  const { suite, takenOver, notes } = recognised;
+  const cwd = recognised.cwd ?? options.cwd;
+  const env = { ...recognised.env, ...options.env };
+  return {
+    title: typed,
+    cwd,
+    suite,
+    takenOver,
+    notes,
+    spec: { suite, env },
+    async tasks(history) {
+      const listing = await listUnits({ suite, cwd, env: { ...options.processEnv, ...env } });
+      const chosen = options.files === undefined ? undefined : new Set(await expandFiles(options.files, cwd));
+      const units = listing.units.filter((unit) => chosen === undefined || chosen.has(unit.file));
+      if (units.length === 0) throw nothingToRun(`${typed} finds no test files in ${cwd}`);
+      const left = onlyLastFailed(options, history, units, unitText);
+      const predicted = (unit: TestUnit): number | undefined => predict(history, unit);
+      return {
+        runner: `${listing.runner} ${listing.version}`,
+        tasks: orderLongestFirst(left, predicted).map((unit) =>
+          taskInput(options, unitText(unit), { kind: 'test', unit }, predicted(unit)),
+        ),
+      };
+    },
+  };
+}
+
+function planFiles(options: PlanOptions, globs: readonly string[]): Plan {
+  const typed = joinWords(options.command);
+  return {
+    ...plainPlan(options, typed),
+    async tasks(history) {
+      const files = await expandFiles(globs, options.cwd);
+      if (files.length === 0) throw nothingToRun(`no file matches ${globs.join(', ')} in ${options.cwd}`);
+      const units = onlyLastFailed(options, history, files, (file) => file).map((file) => ({ file }));
+      const predicted = (unit: TestUnit): number | undefined => predict(history, unit);
+      const tasks = orderLongestFirst(units, predicted).map((unit, index) =>
+        taskInput(options, unit.file, commandBody(options, options.command, unit.file, index + 1), predicted(unit)),
+      );
+      return { tasks, runner: 'one command per file' };
+    },
+  };
+}
+
+function planList(options: PlanOptions, source: string): Plan {
+  return {
+    ...plainPlan(options, source === '-' ? 'commands from standard input' : `commands of ${source}`),
+    async tasks(history) {
+      const text = readFileSync(source === '-' ? 0 : join(options.cwd, relative(options.cwd, source)), 'utf8');
+      const list = readCommandList(text);
+      if (!list.ok) throw usageError(`read ${source === '-' ? 'the commands on standard input' : source}: ${list.problem}`);
+      if (list.value.length === 0) throw nothingToRun(`${source} holds no command`);
+      const commands = onlyLastFailed(options, history, list.value, (each) => joinWords(each.argv));
+      return {
+        runner: 'a list of commands',
+        tasks: commands.map((each, index) => {
+          const name = joinWords(each.argv);
+          return taskInput(options, name, commandBody(options, each.argv, undefined, index + 1), predict(history, name));
+        }),
+      };
+    },
+  };
+}
+
+const plainPlan = (options: PlanOptions, title: string): Omit<Plan, 'tasks'> => ({
+  title,
+  cwd: options.cwd,
+  suite: undefined,
+  takenOver: {},
+  notes: [],
+  spec: { env: options.env },
+});
+
+function commandBody(options: PlanOptions, argv: readonly string[], file: string | undefined, n: number): TaskInput['body'] {
+  const filled = file === undefined ? [...argv] : argv.map((word) => word.replaceAll(FILE, file));
+  if (options.results === undefined) return { kind: 'command', argv: filled };
+  const [format, path] = [options.results.slice(0, options.results.indexOf(':')), options.results.slice(options.results.indexOf(':') + 1)];
+  if (format !== 'junit' || path === '') throw usageError(`read --results ${options.results}: expected junit:PATH, say junit:reports/{n}.xml`);
+  const place = path.replaceAll(FILE, file ?? '').replaceAll('{n}', String(n));
+  return { kind: 'command', argv: filled, results: { format: 'junit', path: place } };
+}
+
+const taskInput = (options: PlanOptions, name: string, body: TaskInput['body'], predictedMs: number | undefined): TaskInput => ({
+  name: name.slice(0, NAME_MAX),
+  body,
+  policy: { retries: options.retries, timeoutMs: options.timeoutMs },
+  predictedMs: predictedMs ?? 0,
+});
+
+function onlyLastFailed<Item>(options: PlanOptions, history: DurationHistory, items: readonly Item[], key: (item: Item) => string): Item[] {
+  if (!options.lastFailed) return [...items];
+  const failed = new Set(lastFailed(history));
+  const left = items.filter((item) => failed.has(key(item)));
+  if (left.length === 0) throw nothingToRun('nothing of this failed in its last run');
+  return left;
+}
+
+function nothingToRun(reason: string): CodedError {
+  return new CodedError('NOTHING_TO_RUN', `find something to run: ${reason}`, { details: { exitCode: EXIT.nothingToRun } });
+}
+
+const FILE = '{file}';
+const NAME_MAX = 512;

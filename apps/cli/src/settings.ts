@@ -1,0 +1,31 @@
+/** Settings of a verb: flag, environment, file, default, in this order. */
+import {
+  COORDINATOR_SETTINGS,
+  type CoordinatorSettings,
+  resolveSettings,
+  RUN_SETTINGS,
+  type RunSettings,
+  WORKER_SETTINGS,
+  type WorkerSettings,
+} from '@holdfast/config';
+import { loadConfig } from '@holdfast/config/load';
+
+export interface SettingFlags {
+  readonly config?: string;
+  readonly [flag: string]: unknown;
+}
+
+/** Errors: `CONFIG_INVALID`, `CONFIG_UNREADABLE` (16). */
+export const runSettings = (flags: SettingFlags): Promise<RunSettings> => settingsOf('run', RUN_SETTINGS, flags) as Promise<RunSettings>;
+export const coordinatorSettings = (flags: SettingFlags): Promise<CoordinatorSettings> =>
+  settingsOf('coordinator', COORDINATOR_SETTINGS, flags) as Promise<CoordinatorSettings>;
+export const workerSettings = (flags: SettingFlags): Promise<WorkerSettings> =>
+  settingsOf('worker', WORKER_SETTINGS, flags) as Promise<WorkerSettings>;
+
+async function settingsOf(section: 'run' | 'coordinator' | 'worker', schema: Parameters<typeof resolveSettings>[0], flags: SettingFlags): Promise<unknown> {
+  const { config: path, ...given } = flags;
+  const { config, path: found } = await loadConfig({ cwd: process.cwd(), ...(path === undefined ? {} : { file: path }) });
+  const resolved = resolveSettings(schema, { flags: given, env: process.env, file: config[section] as never, filePath: found });
+  if (!resolved.ok) throw resolved.problem;
+  return resolved.value.values;
+}

@@ -1,0 +1,105 @@
+/** `holdfast resume`: goes on with an interrupted run; what passed is not repeated. */
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import type { Client } from '@holdfast/client';
+import { runId, type RunId } from '@holdfast/model';
+import { runDurations, updateHistory } from '@holdfast/results';
+import { cacheFolder, readHistory, writeHistory } from '@holdfast/results/files';
+import { connect, type ConnectionFlags } from '../connection.ts';
+import type { Console } from '../console.ts';
+import { usageError } from '../exit.ts';
+import { startLocalFleet } from '../local/local-fleet.ts';
+import { createReporters, followRun } from '../run/follow.ts';
+import { listenForInterrupts } from '../run/interrupts.ts';
+import { projectFolder } from '../run/project-folder.ts';
+import { latestRunFolder, readRecord, type RunFolder, type RunRecord } from '../run/run-folder.ts';
+import { addRest } from '../run/submit.ts';
+import { runSettings, type SettingFlags } from '../settings.ts';
+
+export async function resumeVerb(name: string | undefined, flags: SettingFlags & ConnectionFlags, io: Console): Promise<number> {
+  const settings = await runSettings(flags);
+  const cache = cacheFolder(projectFolder(process.cwd()));
+  const folder = latestRunFolder(cache, name);
+  const record = folder && readRecord(folder);
+  if (settings.connect !== undefined) {
+    const id = name ?? record?.id;
+    if (!id) throw usageError('resume a run: which one? Give its id');
+    const client = connect({ ...flags, connect: settings.connect });
+    try {
+      return await goOn({ client, id: runId(record?.id ?? id), record, folder: folder?.path ?? resolve('.'), cache, reporters: settings.reporter ?? [], io });
+    } finally {
+      client.close();
+    }
+  }
+  if (!folder || !record || record.id === '') {
+    throw usageError(`resume a run: ${name === undefined ? 'no run was started in this project' : `there is no run ${name}`}`);
+  }
+  const { suite } = record.spec;
+  const fleet = await startLocalFleet({
+    data: folder.data,
+    logLevel: settings.logLevel,
+    pool: {
+      count: Math.max(1, settings.workers ?? record.workers) || availableParallelism(),
+      cwd: record.cwd,
+      logs: folder.logs,
+      logLevel: settings.logLevel,
+      ...(suite ? { prewarm: { suite, env: record.spec.env ?? {} } } : {}),
+    },
+  });
+  try {
+    const going = goOn({ client: fleet.client, id: runId(record.id), record, folder: folder.path, cache, reporters: settings.reporter ?? [], io });
+    return await Promise.race([going, fleet.failed]);
+  } finally {
+    await fleet.close();
+  }
+}
+
+interface Going {
+  readonly client: Client;
+  readonly id: RunId;
+  readonly record: RunRecord | undefined;
+  readonly folder: string;
+  readonly cache: string;
+  readonly reporters: readonly string[];
+  readonly io: Console;
+}
+
+async function goOn({ client, id, record, folder, cache, reporters, io }: Going): Promise<number> {
+  const run = await client.run(id);
+  const over = run.state === 'finished' || run.state === 'cancelled';
+  if (over) io.say(`holdfast: ${run.name} is over: ${run.state}; this is its report`);
+  else {
+    io.say(`holdfast: ${run.name}: ${run.counts.total - run.counts.remaining} of ${run.counts.total} done, going on`);
+    await client.resume(id);
+    // Its process died before all tasks were handed over.
+    if (run.state === 'open' && record) await addRest(client, id, record.tasks, run.counts.total);
+  }
+  const interrupts = listenForInterrupts(
+    () => client.interrupt(id),
+    (code) => process.exit(code),
+  );
+  try {
+    const command = record?.command ?? [];
+    const followed = await followRun({
+      client,
+      id,
+      title: run.name,
+      command,
+      startedAt: record?.startedAt ?? new Date(run.createdWall).toISOString(),
+      reporter: createReporters({
+        names: reporters,
+        folder,
+        cwd: record?.cwd ?? process.cwd(),
+        logs: 'none',
+        again: `holdfast run --last-failed -- ${command.join(' ')}`,
+      }),
+      folder,
+      failFast: false,
+      signal: interrupts.signal,
+    });
+    if (record) writeHistory(cache, updateHistory(readHistory(cache).history, runDurations(id, followed.fold)));
+    return interrupts.code() ?? followed.verdict.exitCode;
+  } finally {
+    interrupts.dispose();
+  }
+}

@@ -1,0 +1,211 @@
+/** `holdfast run`: any test command, spread over local workers or over those of a coordinator. */
+import { availableParallelism } from 'node:os';
+import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import type { Client, TaskInput } from '@holdfast/client';
+import type { RunSettings } from '@holdfast/config';
+import type { RunId } from '@holdfast/model';
+import { type DurationHistory, runDurations, updateHistory } from '@holdfast/results';
+import { cacheFolder, readHistory, writeHistory } from '@holdfast/results/files';
+import type { Console } from '../console.ts';
+import { connect } from '../connection.ts';
+import { startLocalFleet } from '../local/local-fleet.ts';
+import { createReporters, type Followed, followRun } from '../run/follow.ts';
+import { listenForInterrupts } from '../run/interrupts.ts';
+import { type Plan, planRun } from '../run/plan.ts';
+import { projectFolder } from '../run/project-folder.ts';
+import { createRunFolder, type RunFolder, type RunRecord, writeRecord } from '../run/run-folder.ts';
+import { submitRun } from '../run/submit.ts';
+import { runSettings, type SettingFlags } from '../settings.ts';
+
+/** Flags that are not settings. */
+export interface RunFlags {
+  readonly commands?: string;
+  readonly results?: string;
+  readonly lastFailed: boolean;
+  readonly json: boolean;
+  readonly logs: boolean;
+}
+
+/** Resolves with the exit code. */
+export async function runVerb(command: readonly string[], flags: RunFlags, settingFlags: SettingFlags, io: Console): Promise<number> {
+  const settings = await runSettings(settingFlags);
+  const cwd = process.cwd();
+  const plan = planRun({
+    command,
+    cwd,
+    files: settings.files,
+    commands: flags.commands,
+    results: flags.results,
+    env: settings.env ?? {},
+    retries: settings.retries,
+    timeoutMs: settings.timeout,
+    lastFailed: flags.lastFailed,
+    processEnv: process.env,
+  });
+  const cache = cacheFolder(projectFolder(cwd));
+  const { history, note } = readHistory(cache);
+  for (const each of [...plan.notes, ...(note === undefined ? [] : [note])]) io.say(`holdfast: ${each}`);
+  const session: Session = { settings, flags, plan, cache, history, io, startedAt: new Date(), command };
+  return settings.connect === undefined ? runHere(session) : runThere(session, settingFlags);
+}
+
+interface Session {
+  readonly settings: RunSettings;
+  readonly flags: RunFlags;
+  readonly plan: Plan;
+  readonly cache: string;
+  readonly history: DurationHistory;
+  readonly io: Console;
+  readonly startedAt: Date;
+  readonly command: readonly string[];
+}
+
+async function runHere(session: Session): Promise<number> {
+  const { settings, plan, io } = session;
+  // The runner lists while coordinator and workers start.
+  const listing = plan.tasks(session.history);
+  listing.catch(() => {
+    /* ignored here: awaited below. */
+  });
+  const workers = settings.workers ?? plan.takenOver.workers ?? availableParallelism();
+  const folder = createRunFolder(session.cache, session.startedAt);
+  const fleet = await startLocalFleet({
+    data: folder.data,
+    logLevel: settings.logLevel,
+    pool: {
+      count: Math.max(1, workers),
+      cwd: plan.cwd,
+      logs: folder.logs,
+      logLevel: settings.logLevel,
+      ...(plan.suite ? { prewarm: { suite: plan.suite, env: plan.spec.env ?? {} } } : {}),
+    },
+  });
+  try {
+    const { tasks, runner } = await Promise.race([listing, fleet.failed]);
+    const record = recordOf(session, workers, tasks);
+    writeRecord(folder, record);
+    io.say(`holdfast: ${opening(session, tasks, runner)}, ${workers} ${workers === 1 ? 'worker' : 'workers'}`);
+    return await Promise.race([submitAndFollow(session, fleet.client, tasks, folder, record), fleet.failed]);
+  } finally {
+    await fleet.close();
+  }
+}
+
+async function runThere(session: Session, flags: SettingFlags): Promise<number> {
+  const { plan, io } = session;
+  const client = connect({ ...flags, connect: session.settings.connect, token: session.settings.token, tokenFile: session.settings.tokenFile });
+  try {
+    // Wrong address and wrong token show before the runner has listed anything.
+    const [{ tasks, runner }, status] = await Promise.all([plan.tasks(session.history), client.status()]);
+    const folder = createRunFolder(session.cache, session.startedAt);
+    const record = recordOf(session, 0, tasks);
+    writeRecord(folder, record);
+    const slots = status.workers.filter((worker) => worker.state === 'connected').reduce((sum, worker) => sum + worker.slots, 0);
+    io.say(`holdfast: ${opening(session, tasks, runner)}, ${status.workers.length} workers with ${slots} slots at ${client.url}`);
+    if (slots === 0) io.say('holdfast: no worker is connected; the run waits for the first one');
+    return await submitAndFollow(session, client, tasks, folder, record);
+  } finally {
+    client.close();
+  }
+}
+
+async function submitAndFollow(session: Session, client: Client, tasks: readonly TaskInput[], folder: RunFolder, record: RunRecord): Promise<number> {
+  const { settings, flags, plan, io } = session;
+  let spec = plan.spec;
+  let fingerprint = {};
+  if (settings.connect !== undefined) {
+    const { readFingerprint } = await import('@holdfast/worker');
+    const place = readFingerprint(plan.cwd);
+    spec = { ...spec, cwd: place.folder === '' ? '.' : place.folder };
+    fingerprint = { fingerprint: place.fingerprint };
+  }
+  const out = settings.out === undefined ? folder.path : resolve(settings.out);
+  const id = await submitRun(client, {
+    name: plan.title.slice(0, 512),
+    spec,
+    ...fingerprint,
+    tasks,
+    key: randomUUID(),
+    accepted: (accepted) => writeRecord(folder, { ...record, id: accepted, spec }),
+  });
+  const followed = await followToEnd(client, id, session, out, flags);
+  if (flags.json) io.print(readFileSync(followed.report, 'utf8').trimEnd());
+  writeHistory(session.cache, updateHistory(readHistory(session.cache).history, runDurations(id, followed.fold)));
+  if (followed.verdict.kind === 'interrupted') {
+    io.say(`holdfast: go on with: holdfast resume ${settings.connect === undefined ? folder.name : `${id} --connect ${settings.connect}`}`);
+  }
+  return followed.exitCode;
+}
+
+async function followToEnd(
+  client: Client,
+  id: RunId,
+  session: Session,
+  out: string,
+  flags: RunFlags,
+): Promise<Followed & { readonly exitCode: number }> {
+  const { settings, plan } = session;
+  const interrupts = listenForInterrupts(
+    (name) => {
+      session.io.say(`holdfast: ${name}: stopping; a second signal leaves at once`);
+      return client.interrupt(id);
+    },
+    (code) => process.exit(code),
+  );
+  try {
+    const followed = await followRun({
+      client,
+      id,
+      title: plan.title,
+      command: session.command,
+      startedAt: session.startedAt.toISOString(),
+      reporter: createReporters({
+        names: settings.reporter ?? [],
+        folder: out,
+        cwd: plan.cwd,
+        logs: flags.logs ? 'all' : 'none',
+        again: againCommand(session),
+      }),
+      folder: out,
+      failFast: settings.failFast || plan.takenOver.failFast === true,
+      signal: interrupts.signal,
+    });
+    return { ...followed, exitCode: interrupts.code() ?? followed.verdict.exitCode };
+  } finally {
+    interrupts.dispose();
+  }
+}
+
+function recordOf(session: Session, workers: number, tasks: readonly TaskInput[]): RunRecord {
+  return {
+    version: 1,
+    id: '',
+    command: session.command,
+    title: session.plan.title,
+    cwd: session.plan.cwd,
+    spec: session.plan.spec,
+    workers,
+    startedAt: session.startedAt.toISOString(),
+    tasks,
+  };
+}
+
+function opening(session: Session, tasks: readonly TaskInput[], runner: string): string {
+  const known = tasks.filter((task) => (task.predictedMs ?? 0) > 0).length;
+  const noun = session.plan.suite || session.settings.files ? 'file' : 'command';
+  const count = `${tasks.length} ${noun}${tasks.length === 1 ? '' : 's'}`;
+  const memory = known === 0 ? 'no history yet' : known === tasks.length ? 'longest first' : `durations of ${known} known, longest first`;
+  return `${count} (${runner}), ${memory}`;
+}
+
+/** The command line that runs only what failed. */
+function againCommand(session: Session): string {
+  const { settings, flags } = session;
+  const words = ['holdfast run --last-failed'];
+  if (settings.files) words.push(...settings.files.map((glob) => `--files '${glob}'`));
+  if (flags.commands !== undefined) words.push(`--commands ${flags.commands}`);
+  if (settings.connect !== undefined) words.push(`--connect ${settings.connect}`);
+  return `${words.join(' ')}${session.command.length > 0 ? ` -- ${session.command.join(' ')}` : ''}`;
+}
