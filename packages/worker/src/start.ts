@@ -21,6 +21,8 @@ export interface StartWorkerSettings {
   readonly name: string;
   /** Attempts at a time, 1..1024. */
   readonly slots: number;
+  /** Number of its first slot, for tests that tell slots apart (databases, ports) while several workers share a machine. Default 0. */
+  readonly firstSlot?: number;
   readonly labels: Readonly<Record<string, string>>;
   /** Absolute folder of the checkout in which runs work. */
   readonly root: string;
@@ -54,6 +56,7 @@ export function startWorker(settings: StartWorkerSettings): RunningWorker {
   const life = incarnation(randomUUID());
   const httpUrl = settings.url.replace(/^ws/, 'http').replace(/\/$/, '');
   const wsUrl = `${httpUrl.replace(/^http/, 'ws')}${WORKER_PATH}`;
+  const firstSlot = settings.firstSlot ?? 0;
   const links = new Map<number, Link>();
   let driver: Driver<WorkerInput>;
 
@@ -100,7 +103,7 @@ export function startWorker(settings: StartWorkerSettings): RunningWorker {
       case 'closeLink':
         return links.get(effect.link)?.close(effect.code, effect.reason);
       case 'start':
-        return executor.start(effect.order, effect.run, effect.slot);
+        return executor.start(effect.order, effect.run, firstSlot + effect.slot);
       case 'stop':
         return executor.stop(effect.lease);
       case 'pause':
@@ -138,7 +141,7 @@ export function startWorker(settings: StartWorkerSettings): RunningWorker {
   });
   if (settings.prewarm) {
     const { suite, cwd, env } = settings.prewarm;
-    for (let slot = 0; slot < settings.slots; slot += 1) executor.prewarm(suite, { cwd, env }, slot);
+    for (let slot = 0; slot < settings.slots; slot += 1) executor.prewarm(suite, { cwd, env }, firstSlot + slot);
   }
   driver.offer({ kind: 'started' });
   return {
