@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -104,6 +104,18 @@ test('sqlite: no space left -> nothing of the batch is committed, the same commi
   expect(committer.commit([add(1)])[0]!.kind).toBe('applied');
   committer.close();
   expect(stored()).toEqual([1]);
+});
+
+test('sqlite: maintained between batches -> the WAL stays small however much is written', async () => {
+  const committer = await openSqliteCommitter({ path, modules });
+  for (let value = 1; value <= 200; value += 1) {
+    committer.commit([add(value, 100_000)]);
+    committer.maintain();
+  }
+  expect((await stat(`${path}-wal`)).size).toBeLessThan(8_000_000);
+  expect((await stat(path)).size).toBeGreaterThan(12_000_000);
+  committer.close();
+  expect(stored().length).toBe(200);
 });
 
 test('G1 writer thread: killed with SIGKILL in the middle -> all acknowledged numbers are there, and the file opens', async () => {

@@ -82,10 +82,13 @@ function createCommitter(db: Database.Database, modules: readonly SqliteModule[]
     },
     maintain() {
       if (closed || doubt || db.name === ':memory:') return;
-      const [state] = db.pragma('wal_checkpoint(NOOP)') as { log: number; checkpointed: number }[];
-      const waiting = state!.log - state!.checkpointed;
-      if (state!.log >= WAL_PAGES_MAX) db.pragma('wal_checkpoint(TRUNCATE)');
-      else if (waiting >= WAL_PAGES) db.pragma('wal_checkpoint(PASSIVE)');
+      try {
+        checkpointWal(db);
+      } catch (error) {
+        const code = sqliteCode(error);
+        // What is committed stays in the WAL; a later call tries again. Anything else may be a failed fsync, after which nothing is certain.
+        if (code !== 'SQLITE_FULL' && !code.startsWith('SQLITE_BUSY')) doubt = inDoubt(error);
+      }
     },
     close() {
       if (closed) return;
@@ -94,6 +97,12 @@ function createCommitter(db: Database.Database, modules: readonly SqliteModule[]
       release();
     },
   };
+}
+
+function checkpointWal(db: Database.Database): void {
+  const [state] = db.pragma('wal_checkpoint(NOOP)') as { log: number; checkpointed: number }[];
+  if (state!.log >= WAL_PAGES_MAX) db.pragma('wal_checkpoint(TRUNCATE)');
+  else if (state!.log - state!.checkpointed >= WAL_PAGES) db.pragma('wal_checkpoint(PASSIVE)');
 }
 
 /** One migration table a module, so that modules come and go without touching each other's order. */
