@@ -29,12 +29,14 @@ export interface VerdictOptions {
   readonly failOnFlaky?: boolean;
   /** Nothing to run is a success. Default false: a verdict over zero samples proves nothing. */
   readonly passWithNoTests?: boolean;
+  /** The reader itself was interrupted, whatever state it was last told. Default false. */
+  readonly interrupted?: boolean;
 }
 
 /** The verdict on a fold. Call it after `ended` or `close`: what is pending counts as not proven. */
 export function verdict(fold: Pick<RunFold, 'totals' | 'state'>, options: VerdictOptions = {}): Verdict {
   const totals = fold.totals();
-  const kind = kindOf(totals, fold.state === 'interrupted', options);
+  const kind = kindOf(totals, options.interrupted === true || fold.state === 'interrupted', options);
   return { kind, exitCode: VERDICT_EXIT_CODES[kind], headline: HEADLINES[kind](totals, options) };
 }
 

@@ -40,6 +40,10 @@ test('verdict: interrupted -> 130, even with failures', () => {
   expect(verdict(fold)).toEqual({ kind: 'interrupted', exitCode: 130, headline: 'interrupted with 1 file to go' });
 });
 
+test('verdict: the reader was interrupted before it was told so -> 130', () => {
+  expect(verdict(folded([pass, missing]), { interrupted: true }).exitCode).toBe(130);
+});
+
 test('verdict: asked before the end -> what is pending is not proven', () => {
   expect(verdict(folded([pass, missing])).exitCode).toBe(4);
 });
