@@ -59,7 +59,8 @@ export function createFailureLimiter(options: FailureLimiterOptions = DEFAULT_FA
     const bucket = known ?? { windowFrom: now, failures: 0, refusals: 0, blockedUntil: now };
     // A key that was refused starts anew only after a whole window of peace; until then each further failure doubles its block.
     const quietFrom = bucket.refusals > 0 ? bucket.blockedUntil : bucket.windowFrom;
-    if (elapsed(quietFrom, now) >= options.windowMs) Object.assign(bucket, { windowFrom: now, failures: 0, refusals: 0, blockedUntil: now });
+    if (elapsed(quietFrom, now) >= options.windowMs)
+      Object.assign(bucket, { windowFrom: now, failures: 0, refusals: 0, blockedUntil: now });
     buckets.set(key, bucket);
     if (buckets.size > options.keysMax) buckets.delete(buckets.keys().next().value!);
     return bucket;

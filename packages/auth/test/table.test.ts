@@ -16,7 +16,8 @@ test('tokens: text there and back; anything else -> undefined', () => {
   const secret = `${'A_-'.repeat(14)}z`;
   expect(parseToken(formatToken('0123456789abcdef', secret))).toEqual({ keyId: '0123456789abcdef', secret });
   const bad = ['', 'hf_', `hf_abc_${secret}`, `hf_ABCDEFGH_${secret}`, `xx_0123456789abcdef_${secret}`, `hf_0123456789abcdef_${secret}=`];
-  for (const text of [...bad, `hf_0123456789abcdef_${secret.slice(1)}`, ' hf_0123456789abcdef_'.repeat(50)]) expect(parseToken(text), text).toBeUndefined();
+  for (const text of [...bad, `hf_0123456789abcdef_${secret.slice(1)}`, ' hf_0123456789abcdef_'.repeat(50)])
+    expect(parseToken(text), text).toBeUndefined();
 });
 
 test('A2 tokens: active until the moment of expiry, then expired; revoked wins', () => {
@@ -44,7 +45,9 @@ test('A1 book: verifies what was minted and says why it refuses the rest', () =>
   book.revoke(record.keyId, 1450);
   expect(reason(text, 1451)).toBe('revoked');
   expect(book.isActive(record.keyId, 1451)).toBe(false);
-  expect(book.list()).toEqual([{ keyId: record.keyId, name: 'ci', scopes: ['read'], createdWall: 1000, expiresWall: 1500, revokedWall: 1450 }]);
+  expect(book.list()).toEqual([
+    { keyId: record.keyId, name: 'ci', scopes: ['read'], createdWall: 1000, expiresWall: 1500, revokedWall: 1450 },
+  ]);
 });
 
 test('digests: equal only when all 32 bytes are; other lengths never are', () => {

@@ -57,6 +57,7 @@ export function hostNode(options: CoordinatorOptions, ports: NodeHostPorts): Nod
   let ended: 'storage_full' | 'failed' | 'closed' | undefined;
   let nextToken = 1;
   let fullInARow = 0;
+  let seen: { readonly life: number; readonly at: number; readonly state: HostState } = { life: 0, at: 0, state: 'starting' };
   const asked = new Map<number, (reply: ClientReply) => void>();
   const drained = Promise.withResolvers<void>();
   const failed = Promise.withResolvers<never>();
@@ -178,8 +179,12 @@ export function hostNode(options: CoordinatorOptions, ports: NodeHostPorts): Nod
     },
     get state(): HostState {
       if (ended !== undefined) return ended;
-      const { state } = node.snapshot();
-      return state === 'new' || state === 'halted' ? 'starting' : state;
+      const now = nodeClock.mono();
+      if (seen.state !== 'running' || seen.life !== life || now - seen.at > STATE_KEPT_MS) {
+        const { state } = node.snapshot();
+        seen = { life, at: now, state: state === 'new' || state === 'halted' ? 'starting' : state };
+      }
+      return seen.state;
     },
     drain: (reason) => {
       if (ended !== undefined) drained.resolve();
@@ -226,5 +231,7 @@ const STORAGE_FULL: ClientReply = {
 };
 const BUSY: ClientReply = { ok: false, status: 429, code: 'rate_limited', message: 'too many requests wait for an answer' };
 const ASKED_MAX = 4096;
+/** A snapshot costs more the larger the fleet, and anybody may ask `/readyz`. */
+const STATE_KEPT_MS = 250;
 const SPACE_RETRY_MS = 500;
 const SPACE_RETRY_MAX_MS = 5000;

@@ -30,7 +30,7 @@ export function addNodeMetrics(metrics: Metrics): NodeMetrics {
   metrics.gauge('holdfast_worker_links', 'Open worker links.', () => [[{}, open?.links() ?? 0]]);
   metrics.gauge('holdfast_event_streams', 'Open event and log streams.', () => [[{}, open?.streams() ?? 0]]);
   const sessions = metrics.counter('holdfast_sessions_resumed', 'Sessions opened, by how: resumed or fresh.');
-  const leases = metrics.counter('holdfast_lease_lost', 'Leases lost, by cause.');
+  const leases = metrics.counter('holdfast_lease_lost', 'Leases whose worker died, or was silent past the policy of the task, by cause.');
   const notes = metrics.counter('holdfast_notes', 'What the node noted, by event.');
   const commits = metrics.counter('holdfast_commits', 'Committed batches.');
   const ops = metrics.counter('holdfast_commit_ops', 'Committed ops.');
@@ -47,12 +47,10 @@ export function addNodeMetrics(metrics: Metrics): NodeMetrics {
   return {
     noted(event, details) {
       notes.add({ event });
-      if (event === 'session.resumed' || event === 'session.fresh' || event === 'session.opened') {
-        sessions.add({ how: typeof details['how'] === 'string' ? details['how'] : event.slice('session.'.length) });
-      }
-      if (event === 'lease.lost' || event === 'lease.expired') {
-        leases.add({ cause: typeof details['cause'] === 'string' ? details['cause'] : event.slice('lease.'.length) });
-      }
+      if (event === 'session.resumed') sessions.add({ how: 'resumed' });
+      if (event === 'session.opened') sessions.add({ how: 'fresh' });
+      const cause = LEASE_CAUSES[event];
+      if (cause !== undefined && typeof details['leases'] === 'number') leases.add({ cause }, details['leases']);
     },
     committed(count, took) {
       commits.add();
@@ -88,4 +86,6 @@ function workerSamples(status: StatusValue | undefined): Sample[] {
   return [...totals].map(([state, count]) => [{ state }, count]);
 }
 
+/** What the node notes when leases are no longer where they were. */
+const LEASE_CAUSES: Readonly<Record<string, string>> = { 'worker.died': 'died', 'lease.expired': 'silent' };
 const COMMIT_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];

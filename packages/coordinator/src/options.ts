@@ -32,6 +32,8 @@ export interface EdgeLimits {
   readonly strangersMax: number;
   /** The same for one address that is not loopback. Default 8. */
   readonly strangersPerAddressMax: number;
+  /** Milliseconds during which a stranger is never closed for another one. Default 1,000. */
+  readonly strangersGraceMs: number;
   /** Milliseconds until a request's headers must be there. Default 10,000. */
   readonly headersWithinMs: number;
   /** Milliseconds until a whole request must be there. Default 30,000. */
@@ -54,6 +56,7 @@ export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
   connectionsMax: 1024,
   strangersMax: 64,
   strangersPerAddressMax: 8,
+  strangersGraceMs: 1000,
   headersWithinMs: 10_000,
   requestWithinMs: 30_000,
   headerBytesMax: 8192,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { api, exchange, rawRequest, startOne, statusOf } from './harness.ts';
 
-const task = { name: 'a', body: { kind: 'noop' } };
+const task = { name: 'a', body: { kind: 'noop' as const } };
 const submit = (more: object): string => JSON.stringify({ name: 'r', ...more });
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 

@@ -33,7 +33,11 @@ export interface Edge {
 export async function openEdge(settings: StartCoordinatorSettings, limits: EdgeLimits, ports: EdgePorts): Promise<Edge> {
   const scheme = settings.tls ? 'https' : 'http';
   const policy = originPolicy(settings, scheme);
-  const strangers = createStrangers({ max: limits.strangersMax, perAddressMax: limits.strangersPerAddressMax, graceMs: 1000 });
+  const strangers = createStrangers({
+    max: limits.strangersMax,
+    perAddressMax: limits.strangersPerAddressMax,
+    graceMs: limits.strangersGraceMs,
+  });
   const sockets = new Set<Duplex>();
 
   const options = {
