@@ -1,0 +1,111 @@
+/** What one seed means: the size of the cluster, its work and the faults it must live with. Swarm testing: each seed enables some of them. */
+import type { Random } from '@holdfast/kernel';
+
+export interface Faults {
+  /** Mean milliseconds between two of each kind; 0: never. */
+  readonly coordinatorCrashEvery: number;
+  readonly coordinatorDrainEvery: number;
+  readonly workerCrashEvery: number;
+  readonly workerLeaveEvery: number;
+  readonly cutEvery: number;
+  readonly halfOpenEvery: number;
+  readonly burstEvery: number;
+  readonly stallEvery: number;
+  /** Chances, 0..1. */
+  readonly crashAtCommit: number;
+  readonly commitFails: number;
+  readonly dialRefused: number;
+  readonly frameDuplicated: number;
+  readonly frameDropped: number;
+  readonly requestLost: number;
+  /** Of crashes of workers. */
+  readonly deathReported: number;
+  readonly neverRestarted: number;
+}
+
+export interface SimulationOptions {
+  readonly seed: string;
+  readonly workers: number;
+  readonly slotsMax: number;
+  readonly safetyMs: number;
+  readonly runs: number;
+  readonly tasksMax: number;
+  readonly taskMsMax: number;
+  readonly leaseTtlMs: number;
+  readonly heartbeatEveryMs: number;
+  readonly lostAfterMs: number;
+  readonly resumeWindowMs: number;
+  readonly batchMax: number;
+  /** Mean one-way delay of a link. */
+  readonly delayMs: number;
+  /** Mean time of a commit. */
+  readonly commitMs: number;
+  /** Error of every process's clock rate, at most. */
+  readonly rateError: number;
+  readonly faults: Faults;
+}
+
+export const NO_FAULTS: Faults = {
+  coordinatorCrashEvery: 0,
+  coordinatorDrainEvery: 0,
+  workerCrashEvery: 0,
+  workerLeaveEvery: 0,
+  cutEvery: 0,
+  halfOpenEvery: 0,
+  burstEvery: 0,
+  stallEvery: 0,
+  crashAtCommit: 0,
+  commitFails: 0,
+  dialRefused: 0,
+  frameDuplicated: 0,
+  frameDropped: 0,
+  requestLost: 0,
+  deathReported: 0,
+  neverRestarted: 0,
+};
+
+/** Draws the options of a seed. */
+export function optionsOf(seed: string, random: Random): SimulationOptions {
+  const shape = random.fork('shape');
+  const fault = random.fork('faults');
+  const maybe = (value: () => number): number => (fault.chance(0.4) ? value() : 0);
+  const every = (low: number, high: number) => (): number => low + fault.below(high - low);
+  const chance = (max: number) => (): number => Math.round(fault.float() * max * 10_000) / 10_000;
+  const calm = fault.chance(0.05);
+  const faults: Faults = {
+    coordinatorCrashEvery: maybe(every(5000, 60_000)),
+    coordinatorDrainEvery: maybe(every(20_000, 90_000)),
+    workerCrashEvery: maybe(every(3000, 60_000)),
+    workerLeaveEvery: maybe(every(5000, 60_000)),
+    cutEvery: maybe(every(1000, 30_000)),
+    halfOpenEvery: maybe(every(3000, 40_000)),
+    burstEvery: maybe(every(3000, 30_000)),
+    stallEvery: maybe(every(3000, 40_000)),
+    crashAtCommit: maybe(chance(0.02)),
+    commitFails: maybe(chance(0.01)),
+    dialRefused: maybe(chance(0.5)),
+    frameDuplicated: maybe(chance(0.1)),
+    frameDropped: maybe(chance(0.02)),
+    requestLost: maybe(chance(0.3)),
+    deathReported: maybe(chance(1)),
+    neverRestarted: maybe(chance(0.5)),
+  };
+  return {
+    seed,
+    workers: 1 + shape.below(6),
+    slotsMax: 1 + shape.below(4),
+    safetyMs: 30_000 + shape.below(150_000),
+    runs: 1 + shape.below(5),
+    tasksMax: 1 + shape.below(shape.chance(0.2) ? 150 : 30),
+    taskMsMax: shape.pick([100, 2000, 20_000, 60_000]),
+    leaseTtlMs: 10_000,
+    heartbeatEveryMs: 3000,
+    lostAfterMs: shape.pick([20_000, 120_000]),
+    resumeWindowMs: shape.pick([5000, 30_000, 120_000]),
+    batchMax: shape.pick([1, 4, 64]),
+    delayMs: shape.pick([1, 5, 50, 300]),
+    commitMs: shape.pick([0, 1, 20, 200]),
+    rateError: shape.pick([0, 0, 0.05]),
+    faults: calm ? NO_FAULTS : faults,
+  };
+}

@@ -1,0 +1,177 @@
+/** A worker as a process: one life after another under one id, each with its own incarnation, executor and wires. */
+import { createRandom, drive, type Driver, type Random } from '@holdfast/kernel';
+import { incarnation, type LeaseKey, leaseText, workerId } from '@holdfast/model';
+import { type CoordinatorFrame, coordinatorFrame, decodeFrame } from '@holdfast/protocol';
+import { createWorkerNode, type WorkerEffect, type WorkerInput, type WorkerNode, type WorkerOrder } from '@holdfast/worker-core';
+import { createFakeExecutor, type FakeExecutor } from './fake-executor.ts';
+import type { LinkEnd, Wire } from './network.ts';
+import type { SimulationOptions } from './options.ts';
+import { createLocalTime, type LocalTime, type VirtualTime } from './virtual-time.ts';
+
+export interface WorkerPorts {
+  readonly time: VirtualTime;
+  readonly random: Random;
+  /** Decides how attempts end; the same for all workers. */
+  readonly attempts: Random;
+  tell(what: string): void;
+  /** Opens a wire; answers later, with undefined when the dial failed. Never answers when the packets go nowhere. */
+  dial(end: LinkEnd, answer: (wire: Wire | undefined) => void): void;
+  started(order: WorkerOrder, incarnation: string): void;
+  stopped(lease: LeaseKey, incarnation: string): void;
+  checkpointSettled(lease: LeaseKey, seq: number): void;
+  crashed(error: unknown): void;
+  /** The process ended by itself; `code` as the node said. */
+  left(code: number): void;
+}
+
+export interface WorkerProcess {
+  readonly id: string;
+  start(): void;
+  /** Kills the process and all its attempts. Returns the incarnation that died. */
+  crash(quiet: boolean): string | undefined;
+  offer(input: WorkerInput): void;
+  stall(by: number): void;
+  /** Wires of the present life. */
+  wires(): readonly Wire[];
+  readonly up: boolean;
+  readonly incarnation: string;
+  readonly node: WorkerNode | undefined;
+}
+
+interface Life {
+  readonly incarnation: string;
+  readonly node: WorkerNode;
+  readonly driver: Driver<WorkerInput>;
+  readonly local: LocalTime;
+  readonly executor: FakeExecutor;
+  readonly wires: Map<number, Wire>;
+}
+
+export function createWorkerProcess(id: string, slots: number, options: SimulationOptions, ports: WorkerPorts): WorkerProcess {
+  const { time } = ports;
+  let current: Life | undefined;
+  let lives = 0;
+
+  function start(): void {
+    if (current) return;
+    lives += 1;
+    const name = `${id}#${lives}`;
+    const random = createRandom(`${String(ports.random.fork(name).below(0x7fffffff))}`);
+    const local = createLocalTime(
+      time,
+      random.fork('clock').below(1_000_000),
+      1 + (random.fork('rate').float() * 2 - 1) * options.rateError,
+    );
+    const node = createWorkerNode(
+      { id: workerId(id), incarnation: incarnation(name), registration: { name: id, slots, labels: {}, pid: lives } },
+      random.fork('node'),
+    );
+    const driver: Driver<WorkerInput> = drive<WorkerInput, WorkerEffect>(node, {
+      clock: local.clock,
+      timers: local.timers,
+      perform: (effect) => perform(self, effect),
+      crashed: ports.crashed,
+      stalled: (by) => ({ kind: 'stalled', by }),
+    });
+    const executor = createFakeExecutor({
+      time,
+      random: ports.attempts,
+      taskMsMax: options.taskMsMax,
+      killMsMax: Math.floor(options.leaseTtlMs * 0.05) - 1,
+      report: (event) => driver.offer({ kind: 'attempted', event }),
+      started: (order) => ports.started(order, name),
+      stopped: (lease) => ports.stopped(lease, name),
+    });
+    const self: Life = { incarnation: name, node, driver, local, executor, wires: new Map() };
+    current = self;
+    ports.tell(`worker ${name} begins`);
+    driver.offer({ kind: 'started' });
+  }
+
+  function end(self: Life, quiet: boolean): void {
+    current = undefined;
+    self.driver.stop();
+    self.executor.die();
+    for (const wire of self.wires.values()) wire.abandon('up', quiet);
+  }
+
+  function dial(self: Life, link: number): void {
+    const linkEnd: LinkEnd = {
+      frame(text) {
+        if (current !== self) return;
+        const frame = decodeFrame<CoordinatorFrame>(text, coordinatorFrame);
+        if (frame.ok) self.driver.offer({ kind: 'frameReceived', link, frame: frame.value });
+        else self.driver.offer({ kind: 'rubbishReceived', link, reason: frame.problem });
+      },
+      closed(code, reason) {
+        self.wires.delete(link);
+        if (current === self) self.driver.offer({ kind: 'linkClosed', link, code, reason });
+      },
+    };
+    ports.dial(linkEnd, (wire) => {
+      if (current !== self) return wire?.abandon('up', false);
+      if (!wire) return self.driver.offer({ kind: 'dialFailed', link, reason: 'refused', terminal: false });
+      self.wires.set(link, wire);
+      self.driver.offer({ kind: 'linkOpened', link });
+    });
+  }
+
+  function perform(self: Life, effect: WorkerEffect): void {
+    if (current !== self) return;
+    switch (effect.kind) {
+      case 'dial':
+        return dial(self, effect.link);
+      case 'transmit':
+        return self.wires.get(effect.link)?.send('up', effect.text);
+      case 'closeLink': {
+        const wire = self.wires.get(effect.link);
+        self.wires.delete(effect.link);
+        return wire?.close('up', effect.code, effect.reason);
+      }
+      case 'start':
+        ports.tell(`starts ${leaseText(effect.order)} on slot ${effect.slot}`);
+        return self.executor.start(effect.order);
+      case 'stop':
+        ports.tell(`stops ${leaseText(effect.lease)}`);
+        return self.executor.stop(effect.lease);
+      case 'pause':
+        return self.executor.pause(effect.lease, effect.paused);
+      case 'checkpointSettled':
+        return ports.checkpointSettled(effect.lease, effect.seq);
+      case 'forgetRun':
+        return;
+      case 'note':
+        return ports.tell(`${effect.event} ${JSON.stringify(effect.details)}`);
+      case 'ended':
+        ports.tell(`worker ${self.incarnation} ended: ${effect.code} ${effect.reason}`);
+        // The socket is flushed before the process exits.
+        return void time.after(1, () => {
+          if (current !== self) return;
+          end(self, false);
+          ports.left(effect.code);
+        });
+    }
+  }
+
+  return {
+    id,
+    start,
+    crash(quiet) {
+      const self = current;
+      if (self) end(self, quiet);
+      return self?.incarnation;
+    },
+    offer: (input) => current?.driver.offer(input),
+    stall: (by) => current?.local.stall(by),
+    wires: () => [...(current?.wires.values() ?? [])],
+    get up() {
+      return current !== undefined;
+    },
+    get incarnation() {
+      return current?.incarnation ?? '';
+    },
+    get node() {
+      return current?.node;
+    },
+  };
+}
