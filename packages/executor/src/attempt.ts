@@ -53,8 +53,11 @@ export function createAttempt(
   let cases: CaseResult[] = [];
   /** Cases heard of, those past the limit included. */
   let reported = 0;
+  const mask = (text: string): string => maskText(text, secrets);
   const tell = (event: WithoutLease<AttemptEvent>): void => {
-    if (!over) emit({ ...event, lease } as AttemptEvent);
+    if (over) return;
+    const told = event.kind === 'note' && event.note !== undefined ? { ...event, note: mask(event.note) } : event;
+    emit({ ...told, lease } as AttemptEvent);
   };
   const log = createLogSink(secrets, around.clock, (offset, stream, text) => tell({ kind: 'log', offset, stream, text }));
   const overseer = createOverseer(order, {
@@ -63,7 +66,6 @@ export function createAttempt(
     signal,
     paused: (paused) => tell({ kind: 'paused', paused }),
   });
-  const mask = (text: string): string => maskText(text, secrets);
 
   return {
     order,

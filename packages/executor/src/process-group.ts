@@ -94,7 +94,13 @@ export async function startGroup(
     const exit = await exited;
     const left = await ports.sweeper.clear(marker, pid);
     ports.reaper.unwatch(marker);
-    await Promise.race([closed, new Promise<void>((resolve) => ports.timers.set(durationMs(DRAIN_MS), resolve))]);
+    await new Promise<void>((resolve) => {
+      const cancel = ports.timers.set(durationMs(DRAIN_MS), resolve);
+      void closed.then(() => {
+        cancel();
+        resolve();
+      });
+    });
     for (const stream of stdio) stream?.destroy();
     return { ...exit, left };
   };

@@ -126,10 +126,10 @@ test('mask: named and telling variables of run and task -> masked in log, failur
   expect(harness.text(order)).toBe('a *** *** *** abc visible\n');
 });
 
-test('L2 log: a process that prints 100 MB -> exact counts, bounded memory, verdict unaffected', async () => {
+test('L2 log: a process that prints 300 MB -> exact counts, bounded memory, verdict unaffected', async () => {
   const harness = createHarness();
   const code =
-    'const b = Buffer.alloc(1e6, "0123456789abcde\\n"); let n = 0; (function go() { if (n++ < 100) process.stdout.write(b, go) })()';
+    'const b = Buffer.alloc(1e6, "0123456789abcde\\n"); let n = 0; (function go() { if (n++ < 300) process.stdout.write(b, go) })()';
   const before = process.memoryUsage.rss();
   let peak = before;
   const watch = setInterval(() => void (peak = Math.max(peak, process.memoryUsage.rss())), 5);
@@ -137,10 +137,11 @@ test('L2 log: a process that prints 100 MB -> exact counts, bounded memory, verd
   clearInterval(watch);
   expect(result.outcome).toBe('passed');
   const { bytes = 0, droppedBytes = 0 } = result.log ?? {};
-  expect(bytes + droppedBytes).toBe(100_000_000);
+  expect(bytes + droppedBytes).toBe(300_000_000);
   expect(bytes).toBeGreaterThan(0);
   expect(bytes).toBeLessThanOrEqual(LOG_LIMITS.bytesMax);
-  expect(peak - before).toBeLessThan(80 * 1024 * 1024);
+  // Buffers that wait for the garbage collector are in it; what was kept would be all of it.
+  expect(peak - before).toBeLessThan(150 * 1024 * 1024);
 });
 
 test('log: one line of 100 MB -> 64 KiB of it, all else counted', async () => {
