@@ -25,6 +25,7 @@ import {
   isRunnable,
   leaseRow,
   makeReady,
+  otherLeases,
   readyCount,
   refused,
   releaseDependents,
@@ -132,7 +133,7 @@ function move(tables: TaskTables, { task, attempt }: Lease, from: LeaseState, to
   if (attempt.state !== from) return refused('bad_transition', { from: attempt.state, to });
   tables.putAttempt({ ...attempt, state: to, started: attempt.started ?? wall });
   // Beside a hedge the task shows the most active of its leases.
-  const others = tables.active(task.run, task.n).filter((row) => row.epoch !== attempt.epoch);
+  const others = otherLeases(tables, task, attempt.epoch);
   const state: TaskState = to === 'paused' && others.some((row) => row.state === 'running') ? 'running' : to;
   assertFollows(task.state, state, task);
   const kind = to === 'paused' ? 'task.paused' : from === 'paused' ? 'task.resumed' : 'task.started';
@@ -199,7 +200,7 @@ function giveBack(
   reason: string | null,
   wall: number,
 ): Verdict<TaskNow> {
-  const left = tables.active(task.run, task.n);
+  const left = otherLeases(tables, task, attempt.epoch);
   if (left.length === 0) return settle(tables, task, attempt, { to: 'queued', delayMs: 0, fence: task.epoch + 1, reason, kind, wall });
   const run = tables.run(task.run)!;
   const again = !task.ready && left.every((row) => row.hedge);

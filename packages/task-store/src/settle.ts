@@ -73,12 +73,15 @@ export function putRunState(tables: TaskTables, next: RunRecord, kind: EventKind
   return row;
 }
 
+/** The valid leases of a task, by epoch, except for one. Asks the tables only where there can be a second one. */
+export function otherLeases(tables: TaskTables, task: TaskRecord, except = 0): AttemptRecord[] {
+  if (task.state === 'queued' || (task.fence === task.epoch && except === task.epoch)) return [];
+  return tables.active(task.run, task.n).filter((row) => row.epoch !== except);
+}
+
 /** Ends every valid lease of a task without a result, and tells which they were. */
 export function revokeActive(tables: TaskTables, task: TaskRecord, as: AttemptState, wall: number, except = 0): LeaseRow[] {
-  if (task.state === 'queued') return [];
-  // Almost always: the one lease there can be is the one that ended.
-  if (task.fence === task.epoch && except === task.epoch) return [];
-  const leases = tables.active(task.run, task.n).filter((row) => row.epoch !== except);
+  const leases = otherLeases(tables, task, except);
   for (const row of leases) tables.putAttempt({ ...row, state: as, ended: wall });
   return leases.map((row) => leaseRow(tables, row, task));
 }
