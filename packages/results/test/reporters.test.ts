@@ -60,13 +60,8 @@ const LOST: readonly RunEvent[] = [
   { e: 'worker', worker: 'w1', change: 'back', slots: 2 },
 ];
 const FAILED = finished(1, 2, 'a-');
-const REST: readonly RunEvent[] = [
-  FAILED,
-  FAILED,
-  listed(1, { state: 'failed' }),
-  finished(2, 2, 'a- b+', { final: false }),
-  finished(2, 3, 'a+ b+'),
-];
+const REPEATED = finished(2, 2, 'a- b+', { final: false });
+const REST: readonly RunEvent[] = [FAILED, FAILED, listed(1, { state: 'failed' }), REPEATED, REPEATED, finished(2, 3, 'a+ b+')];
 
 test('reporter pretty: failures once, one line for a lost worker, nothing left of the live lines', async () => {
   const { tell, end, screen, time } = stage('pretty', { again: 'holdfast run --last-failed', reports: ['junit.xml'] });
@@ -92,7 +87,7 @@ test('reporter pretty: failures once, one line for a lost worker, nothing left o
     '       Tests  1 passed · 1 failed · 1 flaky of 3',
     '        Lost  2 attempts lost with their machines, all recovered',
     '     Retries  1 attempt repeated after a failure',
-    expect.stringContaining('        Time  17.0 s'),
+    expect.stringContaining('        Time  18.0 s'),
     '',
     '      Failed  test/1.test.ts:3 › a',
     '',
