@@ -141,7 +141,7 @@ async function addTasks(transport: Transport, path: string, tasks: readonly Task
 
 async function isReady(transport: Transport): Promise<boolean> {
   try {
-    const response = await transport.open({ method: 'GET', path: '/readyz' });
+    const response = await transport.openOnce({ method: 'GET', path: '/readyz' });
     response.resume();
     return true;
   } catch {

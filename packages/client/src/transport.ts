@@ -32,8 +32,10 @@ export interface Exchange {
 export interface Transport {
   /** The answer's text, retried by C1. Errors: `COORDINATOR_UNREACHABLE`, `AUTH_REFUSED`, `API_REFUSED`. */
   call(exchange: Exchange): Promise<string>;
-  /** The open answer, tried once. Errors as `call`. */
+  /** The open answer, retried by C1 until it begins. Errors as `call`. */
   open(exchange: Exchange): Promise<IncomingMessage>;
+  /** The open answer, tried once. Errors as `call`. */
+  openOnce(exchange: Exchange): Promise<IncomingMessage>;
   close(): void;
 }
 
@@ -75,27 +77,29 @@ export function createTransport(options: TransportOptions): Transport {
     throw refusal(status, await readAll(response), exchange, response.headers['retry-after']);
   };
 
+  const retried = <Value>(exchange: Exchange, attempt: () => Promise<Value>): Promise<Value> =>
+    pRetry(attempt, {
+      retries: (options.attemptsMax ?? ATTEMPTS_MAX) - 1,
+      minTimeout: 250,
+      maxTimeout: 2000,
+      randomize: true,
+      ...(exchange.signal === undefined ? {} : { signal: exchange.signal }),
+      shouldRetry: ({ error }) => isRetryable(error),
+    });
+
+  const readOnce = async (exchange: Exchange): Promise<string> => {
+    const response = await open(exchange);
+    try {
+      return await readAll(response);
+    } catch (error) {
+      throw unreachable(options.url, error);
+    }
+  };
+
   return {
-    open,
-    call: (exchange) =>
-      pRetry(
-        async () => {
-          const response = await open(exchange);
-          try {
-            return await readAll(response);
-          } catch (error) {
-            throw unreachable(options.url, error);
-          }
-        },
-        {
-          retries: (options.attemptsMax ?? ATTEMPTS_MAX) - 1,
-          minTimeout: 250,
-          maxTimeout: 2000,
-          randomize: true,
-          ...(exchange.signal === undefined ? {} : { signal: exchange.signal }),
-          shouldRetry: ({ error }) => isRetryable(error),
-        },
-      ),
+    call: (exchange) => retried(exchange, () => readOnce(exchange)),
+    open: (exchange) => retried(exchange, () => open(exchange)),
+    openOnce: open,
     close: () => agent.destroy(),
   };
 }

@@ -75,7 +75,7 @@ interface Watch {
 /** One connection. Undefined: the coordinator asked for a new one. */
 async function followOnce(watch: Watch, connected: () => void): Promise<RunEnded | undefined> {
   const { transport, id, options } = watch;
-  const response: IncomingMessage = await transport.open({
+  const response: IncomingMessage = await transport.openOnce({
     method: 'GET',
     path: `/api/v1/runs/${id}/events`,
     ...(options.signal === undefined ? {} : { signal: options.signal }),

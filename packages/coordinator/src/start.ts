@@ -114,7 +114,7 @@ function startNode(
     tokens,
     // The node performs its first effect in a later turn: `host` is there by then.
     offer: (input) => host.offer(input),
-    isOpen: () => host.state === 'running' || host.state === 'draining',
+    isOpen: () => host.state === 'running',
     trusted,
     answered: watch.answered,
     log,

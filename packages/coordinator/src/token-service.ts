@@ -18,6 +18,7 @@ import { createTokenBook, mintToken, type TokenBook } from '@holdfast/auth/node'
 import type { AsyncCommitter } from '@holdfast/committer';
 import { CodedError, type DurationMs } from '@holdfast/kernel';
 import { nodeClock, nodeEntropy } from '@holdfast/kernel/node';
+import type { Logger } from './process-log.ts';
 
 export type Authentication =
   | { readonly ok: true; readonly principal: Principal }
@@ -93,6 +94,12 @@ export async function openTokens(committer: Pick<AsyncCommitter, 'commit'>): Pro
     list: () => book.list(),
     onRevoked: (listener) => void listeners.push(listener),
   };
+}
+
+/** Logs a refused authentication: those that are answered 429 as `debug` only, so that guessing does not fill the disk. */
+export function logRefusal(log: Logger, refusal: Extract<Authentication, { ok: false }>, address: string | undefined): void {
+  const level = refusal.reason === 'missing' || refusal.retryAfter > 0 ? 'debug' : 'warn';
+  log[level]({ event: 'auth.refused', reason: refusal.reason, address }, 'a request without a valid token');
 }
 
 /** Tokens that ended so long ago are forgotten at start. */

@@ -18,7 +18,7 @@ import { attachLink, type Link as WireLink } from '@holdfast/reconnection-core/w
 import { type WebSocket, WebSocketServer } from 'ws';
 import { rawProblem } from './http/problem.ts';
 import type { Logger } from './process-log.ts';
-import type { TokenService } from './token-service.ts';
+import { logRefusal, type TokenService } from './token-service.ts';
 
 export interface WorkerLinksPorts {
   readonly tokens: TokenService;
@@ -166,10 +166,7 @@ function admit(request: IncomingMessage, ports: WorkerLinksPorts): Principal | R
   if ((request.url ?? '').split('?', 1)[0] !== WORKER_PATH) return { status: 404, reason: 'Not Found' };
   const outcome = ports.tokens.authenticate(request.headers.authorization, request.socket.remoteAddress ?? '');
   if (!outcome.ok) {
-    ports.log.warn(
-      { event: 'auth.refused', reason: outcome.reason, address: request.socket.remoteAddress },
-      'an upgrade without a valid token',
-    );
+    logRefusal(ports.log, outcome, request.socket.remoteAddress);
     if (outcome.retryAfter > 0) {
       return { status: 429, reason: 'Too Many Requests', headers: { 'retry-after': String(Math.ceil(outcome.retryAfter / 1000)) } };
     }

@@ -32,6 +32,7 @@ test('http: methods and paths that are not there -> 405 and 404', async () => {
   const started = await startOne();
   const headers = { host: '127.0.0.1' };
   expect(statusOf(await exchange(started.port, rawRequest('TRACE', '/livez', headers)))).toBe(405);
+  expect(statusOf(await exchange(started.port, rawRequest('HEAD', '/livez', headers)))).toBe(405);
   expect(statusOf(await exchange(started.port, rawRequest('CONNECT', 'evil.example:443', headers)))).toBe(405);
   expect(statusOf(await exchange(started.port, rawRequest('OPTIONS', '*', headers)))).toBe(400);
   expect((await api(started, 'DELETE', '/api/v1/runs')).status).toBe(405);
@@ -58,6 +59,12 @@ test('http: smuggled, malformed and oversized heads -> 400 or 431, connection cl
 test('http: slow heads -> 408 and close', async () => {
   const { port } = await startOne({ limits: { headersWithinMs: 200 } });
   expect(statusOf(await exchange(port, 'GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\nx'))).toBe(408);
+});
+
+test('http: a slow body -> 408 and close', async () => {
+  const { coordinator, port } = await startOne({ limits: { headersWithinMs: 200, requestWithinMs: 300 } });
+  const headers = { host: '127.0.0.1', authorization: `Bearer ${coordinator.adminToken}`, 'content-type': 'application/json' };
+  expect(statusOf(await exchange(port, rawRequest('POST', '/api/v1/runs', { ...headers, 'content-length': '100' }, '{')))).toBe(408);
 });
 
 test('http: bodies that are not JSON within limits -> 415, 413, 400', async () => {

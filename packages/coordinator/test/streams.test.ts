@@ -19,9 +19,8 @@ test('watch: a run from submit to end -> run, tasks, results, ended, in that ord
   worker.finish(await worker.assigned(2), 'failed');
   expect(await ended).toMatchObject({ e: 'ended', state: 'finished', counts: { passed: 1, failed: 1, total: 2 } });
   expect(events[0]).toMatchObject({ e: 'run' });
-  expect(events.filter((event) => event.e === 'task' && event.state === 'queued').map((event) => event.e === 'task' && event.name)).toEqual(
-    ['t1', 't2'],
-  );
+  const names = events.flatMap((event) => (event.e === 'task' ? [event.name] : []));
+  expect([...new Set(names)]).toEqual(['t1', 't2']);
   expect(ends(events)).toEqual(['finished 1.1', 'finished 2.1']);
   expect(events.at(-1)).toMatchObject({ e: 'ended' });
 });

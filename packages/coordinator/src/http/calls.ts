@@ -9,7 +9,7 @@ import type { z } from 'zod';
 import type { NodeHost } from '../node-host.ts';
 import type { EdgeLimits } from '../options.ts';
 import type { Logger } from '../process-log.ts';
-import type { TokenService } from '../token-service.ts';
+import { logRefusal, type TokenService } from '../token-service.ts';
 import { parseJson } from './json.ts';
 import { HttpProblem, problemBody, SAFE_HEADERS } from './problem.ts';
 
@@ -62,10 +62,7 @@ function authenticate(context: Context<Env>, ports: CallPorts): Principal {
     ports.trusted(incoming);
     return outcome.principal;
   }
-  ports.log.warn(
-    { event: 'auth.refused', reason: outcome.reason, address: incoming.socket.remoteAddress },
-    'a request without a valid token',
-  );
+  logRefusal(ports.log, outcome, incoming.socket.remoteAddress);
   if (outcome.retryAfter > 0)
     throw new HttpProblem(429, 'too many failed attempts', { retryAfterSeconds: Math.ceil(outcome.retryAfter / 1000) });
   throw new HttpProblem(401, 'a valid token is required');
@@ -95,11 +92,16 @@ async function readText(call: Call, bytesMax: number): Promise<string> {
   if (!body) return '';
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of body) {
-    size += chunk.byteLength;
-    if (size > bytesMax) throw new HttpProblem(413, `the body is larger than ${bytesMax} bytes`);
-    chunks.push(chunk);
+  try {
+    for await (const chunk of body) {
+      size += chunk.byteLength;
+      if (size > bytesMax) break;
+      chunks.push(chunk);
+    }
+  } catch {
+    throw new HttpProblem(400, 'the body ended early');
   }
+  if (size > bytesMax) throw new HttpProblem(413, `the body is larger than ${bytesMax} bytes`);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
   } catch {
