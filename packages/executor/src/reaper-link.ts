@@ -24,9 +24,7 @@ export type ReaperMessage =
   /** `started` is the process's start time, which tells a reused id; empty: unknown. */
   | { readonly t: 'watch'; readonly group: number; readonly started: string; readonly marker: string }
   | { readonly t: 'unwatch'; readonly marker: string }
-  | ({ readonly t: 'report' } & DeathReport)
-  /** All is closed in order: leave without a report. */
-  | { readonly t: 'bye' };
+  | ({ readonly t: 'report' } & DeathReport);
 
 /** What keeps a group from outliving its worker. */
 export interface Watcher {
@@ -107,8 +105,8 @@ export function openReaper(): ReaperLink {
       if (reaper === undefined) return;
       const gone = new Promise<void>((resolve) => reaper.once('exit', () => resolve()));
       reaper.ref();
-      send({ t: 'bye' });
-      reaper.stdin?.end();
+      // It hears no milder signal, and the end of its input would be a death to report.
+      reaper.kill('SIGKILL');
       await gone;
     },
   };

@@ -3,7 +3,8 @@
  *
  * R1 It acts on the end of its standard input, which the kernel brings however the worker died, `kill -9` included.
  * R2 A group is killed only if its leader is the process that was watched, or gone while the group lives on.
- * R3 It listens to no signal that a terminal or a service manager sends to all: it must be the last to go.
+ * R3 It listens to no signal that a terminal or a service manager sends to all: it must be the last to go. A worker that closes in
+ *    order, when nothing is left to watch, kills it.
  */
 import { createInterface } from 'node:readline';
 import type { DeathReport, ReaperMessage } from './reaper-link.ts';
@@ -12,7 +13,6 @@ import { createSweeper, killGroup, processStat } from './sweep.ts';
 /** By marker. */
 const watched = new Map<string, Extract<ReaperMessage, { t: 'watch' | 'expect' }>>();
 let report: DeathReport | undefined;
-let orderly = false;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 createInterface({ input: process.stdin, crlfDelay: Infinity })
@@ -20,8 +20,7 @@ createInterface({ input: process.stdin, crlfDelay: Infinity })
     const message = JSON.parse(line) as ReaperMessage;
     if (message.t === 'watch' || message.t === 'expect') watched.set(message.marker, message);
     else if (message.t === 'unwatch') watched.delete(message.marker);
-    else if (message.t === 'report') report = message;
-    else orderly = true;
+    else report = message;
   })
   .on('close', () => void reap());
 
@@ -34,7 +33,7 @@ async function reap(): Promise<void> {
   }
   const sweeper = createSweeper();
   await Promise.all([...watched.keys()].map((marker) => sweeper.clear(marker, undefined)));
-  if (report && !orderly) await tell(report);
+  if (report) await tell(report);
   process.exit(0);
 }
 

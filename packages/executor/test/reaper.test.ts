@@ -76,6 +76,7 @@ test('R1 reaper: its worker is killed with SIGKILL -> groups, deaf processes and
   await eventually('all three tasks to run', () => worker.lines.filter((line) => line.text === 'up\n').length === 3);
   const started = worker.lines.flatMap((line) => (line.kind === 'started' ? [line.pid ?? 0] : []));
   const pids = [...started, Number(readFileSync(join(worker.root, 'daemon.pid'), 'utf8'))];
+  await eventually('the reaper to be named', () => worker.lines.some((line) => line.kind === 'reaper'));
   const reaper = worker.lines.find((line) => line.kind === 'reaper')?.pid ?? 0;
   expect(pids.map(isAlive)).toEqual([true, true, true, true]);
 
@@ -87,16 +88,14 @@ test('R1 reaper: its worker is killed with SIGKILL -> groups, deaf processes and
 
 test('reaper: it is killed itself -> a new one takes over what is watched', async () => {
   const worker = startWorker([{ kind: 'command', argv: ['sleep', '1000'] }]);
-  const pidOf = (kind: string): number => worker.lines.find((line) => line.kind === kind)?.pid ?? 0;
-  await eventually('the task to run', () => pidOf('started') > 0);
-  process.kill(pidOf('reaper'), 'SIGKILL');
-  const childrenOf = (pid: number): number[] =>
-    readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-  const reapers = (): number[] =>
-    childrenOf(worker.process.pid ?? 0).filter((pid) => isAlive(pid) && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('reaper'));
-  await eventually('a new reaper', () => reapers().length === 1 && reapers()[0] !== pidOf('reaper'));
+  const pidsOf = (kind: string): number[] =>
+    worker.lines.flatMap((line) => (line.kind === kind && line.pid !== undefined ? [line.pid] : []));
+  await eventually('the task and the reaper to run', () => pidsOf('started').length === 1 && pidsOf('reaper').length === 1);
+  const [first = 0] = pidsOf('reaper');
+  process.kill(first, 'SIGKILL');
+  await eventually('a new reaper', () => pidsOf('reaper').some((pid) => pid !== first));
   worker.process.kill('SIGKILL');
-  await eventually('the task to be gone', () => !isAlive(pidOf('started')));
+  await eventually('the task to be gone', () => !pidsOf('started').some(isAlive));
 });
 
 test('reaper: the executor closes in order -> it leaves without a report', async () => {
