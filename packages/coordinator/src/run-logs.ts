@@ -2,7 +2,7 @@
  * What attempts print: one file per task, `<data>/runs/<id>/logs/<n>.ndjson`, one JSON object per chunk.
  *
  * L1 A chunk is kept once: its key is (attempt, offset), and offsets of an attempt only rise in the file.
- * L2 Of each attempt at most `bytesPerAttemptMax` are kept; the file says how many were left out, when the next attempt begins or is read.
+ * L2 Of each attempt the first `bytesPerAttemptMax` bytes are kept; a last chunk says that the rest is missing.
  * L3 Log never waits for results nor results for log: writes queue here, at most `backlogMax` bytes; beyond, chunks are dropped, counted.
  */
 import { createReadStream, existsSync } from 'node:fs';
@@ -24,8 +24,8 @@ export interface RunLogs {
 
 interface TaskLog {
   readonly path: string;
-  /** Next offset by epoch: what is known to be in the file. Undefined until the file was read. */
-  ends: Map<number, number> | undefined;
+  /** What is known of the file. Undefined until it was read. */
+  written: Written | undefined;
   backlog: LogChunk[];
 }
 
@@ -42,19 +42,25 @@ export function openRunLogs(dataFolder: string, bytesPerAttemptMax: number, fail
     const chunks = task.backlog;
     task.backlog = [];
     try {
-      task.ends ??= await readEnds(task.path);
+      task.written ??= await readWritten(task.path);
+      const { ends } = task.written;
       const lines: string[] = [];
       for (const chunk of chunks) {
-        const end = task.ends.get(chunk.epoch) ?? 0;
-        const next = chunk.offset + Buffer.byteLength(chunk.text);
+        const end = ends.get(chunk.epoch) ?? 0;
         if (chunk.offset < end) continue;
-        task.ends.set(chunk.epoch, next);
+        const next = chunk.offset + Buffer.byteLength(chunk.text);
+        ends.set(chunk.epoch, next);
         if (next <= bytesPerAttemptMax) lines.push(`${JSON.stringify(chunk)}\n`);
         else dropped += 1;
+        const isFirstCut = next > bytesPerAttemptMax && end <= bytesPerAttemptMax;
+        if (isFirstCut)
+          lines.push(`${JSON.stringify({ ...chunk, text: `\n[cut: only ${bytesPerAttemptMax} bytes of an attempt are kept]\n` })}\n`);
       }
       if (lines.length === 0) return;
       await mkdir(dirname(task.path), { recursive: true, mode: 0o700 });
-      await appendFile(task.path, lines.join(''), { mode: 0o600 });
+      const text = lines.join('');
+      await appendFile(task.path, task.written.endsInLine ? `\n${text}` : text, { mode: 0o600 });
+      task.written.endsInLine = false;
     } catch (error) {
       dropped += chunks.length;
       failed(error);
@@ -80,7 +86,7 @@ export function openRunLogs(dataFolder: string, bytesPerAttemptMax: number, fail
         return;
       }
       const path = pathOf(id, chunk.n);
-      const task = tasks.get(path) ?? { path, ends: undefined, backlog: [] };
+      const task = tasks.get(path) ?? { path, written: undefined, backlog: [] };
       tasks.set(path, task);
       task.backlog.push(chunk);
       backlogBytes += chunk.text.length;
@@ -99,16 +105,32 @@ export function openRunLogs(dataFolder: string, bytesPerAttemptMax: number, fail
   };
 }
 
-/** Where each attempt's log ends in the file. A last line cut short by a crash is passed over. */
-async function readEnds(path: string): Promise<Map<number, number>> {
+interface Written {
+  /** Where each attempt's log ends, by epoch. */
+  readonly ends: Map<number, number>;
+  /** A crash cut its last line short. */
+  endsInLine: boolean;
+}
+
+async function readWritten(path: string): Promise<Written> {
   const ends = new Map<number, number>();
-  if (!existsSync(path)) return ends;
-  for (const line of (await readFile(path, 'utf8')).split('\n')) {
-    if (!line.endsWith('}')) continue;
-    const chunk = JSON.parse(line) as LogChunk;
-    ends.set(chunk.epoch, Math.max(ends.get(chunk.epoch) ?? 0, chunk.offset + Buffer.byteLength(chunk.text)));
+  if (!existsSync(path)) return { ends, endsInLine: false };
+  const text = await readFile(path, 'utf8');
+  for (const line of text.split('\n')) {
+    const chunk = parseChunk(line);
+    if (chunk) ends.set(chunk.epoch, Math.max(ends.get(chunk.epoch) ?? 0, chunk.offset + Buffer.byteLength(chunk.text)));
   }
-  return ends;
+  return { ends, endsInLine: text !== '' && !text.endsWith('\n') };
+}
+
+/** A line of a log file; undefined: a crash cut it short. */
+export function parseChunk(line: string): LogChunk | undefined {
+  if (!line.endsWith('}')) return undefined;
+  try {
+    return JSON.parse(line) as LogChunk;
+  } catch {
+    return undefined;
+  }
 }
 
 const BACKLOG_MAX = 8_388_608;

@@ -68,7 +68,10 @@ async function start(settings: StartCoordinatorSettings, cleanup: Cleanup): Prom
     links.refuse(keyId);
     streams.cut('the token ended', keyId);
   });
-  const sweep = setInterval(() => links.refuse(), EXPIRY_SWEEP_MS);
+  const sweep = setInterval(() => {
+    links.refuse();
+    streams.sweep();
+  }, EXPIRY_SWEEP_MS);
   cleanup.add(() => clearInterval(sweep));
 
   edge = await openEdge(settings, services.limits, { request: listener, upgrade: links.upgrade, log, answered: services.watch.answered });

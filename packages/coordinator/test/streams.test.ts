@@ -1,4 +1,6 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { createClient } from '@holdfast/client';
 import type { RunEvent } from '@holdfast/results';
 import { expect, test } from 'vitest';
@@ -126,6 +128,37 @@ test('logs: kept per task, each chunk once, both streams apart, over a restart',
   };
   expect(await read()).toEqual(['one\n', 'zwö\n']);
   expect(await read('err')).toEqual(['zwö\n']);
+});
+
+test('L2 logs: more than an attempt may keep -> the first part, and a line that says so', async () => {
+  const { client, coordinator } = await startOne({ limits: { logBytesPerAttemptMax: 8 } });
+  const { id } = await client.submit({ name: 'r', tasks: tasks(1), seal: true });
+  const worker = await handWorker(coordinator.url, await coordinator.mintToken(['worker:register'], 'w'));
+  const lease = await worker.assigned(1);
+  for (const [index, text] of ['1234', '5678', '9', '10'].entries())
+    worker.send({ t: 'log', ...lease, offset: [0, 4, 8, 9][index]!, stream: 'out', text });
+  worker.finish(lease);
+  await eventually('the end', async () => ((await client.run(id)).state === 'finished' ? true : undefined));
+  const texts: string[] = [];
+  for await (const chunk of client.logs(id, { n: 1 })) texts.push(chunk.text);
+  expect(texts).toEqual(['1234', '5678', '\n[cut: only 8 bytes of an attempt are kept]\n']);
+});
+
+test('L1 logs: a line that a crash cut short -> passed over, what follows is kept', async () => {
+  const { client, coordinator, dataFolder } = await startOne();
+  const { id } = await client.submit({ name: 'r', tasks: tasks(1), seal: true });
+  mkdirSync(join(dataFolder, 'runs', id, 'logs'), { recursive: true });
+  const kept = JSON.stringify({ n: 1, epoch: 1, stream: 'out', text: 'kept', offset: 0 });
+  writeFileSync(join(dataFolder, 'runs', id, 'logs', '1.ndjson'), `${kept}\n{"n":1,"text":"{}`);
+  const worker = await handWorker(coordinator.url, await coordinator.mintToken(['worker:register'], 'w'));
+  const lease = await worker.assigned(1);
+  worker.send({ t: 'log', ...lease, offset: 0, stream: 'out', text: 'kept' });
+  worker.send({ t: 'log', ...lease, offset: 4, stream: 'out', text: ' on' });
+  worker.finish(lease);
+  await eventually('the end', async () => ((await client.run(id)).state === 'finished' ? true : undefined));
+  const texts: string[] = [];
+  for await (const chunk of client.logs(id, { n: 1 })) texts.push(chunk.text);
+  expect(texts).toEqual(['kept', ' on']);
 });
 
 test('runs: sealed, added to, interrupted, resumed, cancelled over HTTP', async () => {

@@ -14,8 +14,6 @@ import { SAFE_HEADERS } from './problem.ts';
 export interface EventStreamOptions {
   readonly backlogMax: number;
   readonly beatEveryMs: number;
-  /** Whether the token may still read; asked at every beat. */
-  readonly mayRead: () => boolean;
   /** Called once, when the stream is over. */
   readonly ended: () => void;
 }
@@ -49,8 +47,7 @@ export function openEventStream(response: ServerResponse, options: EventStreamOp
   };
   const cut = (reason: string): void => write({ e: 'resync', reason });
   const beats = setInterval(() => {
-    if (!options.mayRead()) cut('the token ended');
-    else if (!waiting) write({ e: 'beat' });
+    if (!waiting) write({ e: 'beat' });
   }, options.beatEveryMs);
 
   response.on('close', finish);

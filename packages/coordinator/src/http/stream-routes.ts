@@ -6,7 +6,7 @@ import type { LogChunk } from '@holdfast/client';
 import type { RunEvent } from '@holdfast/results';
 import type { Queries } from '../queries.ts';
 import type { RunEvents } from '../run-events.ts';
-import type { RunLogs } from '../run-logs.ts';
+import { parseChunk, type RunLogs } from '../run-logs.ts';
 import { type CallPorts, pathRun, queryInteger, type Routes } from './calls.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import { HttpProblem, SAFE_HEADERS } from './problem.ts';
@@ -15,6 +15,8 @@ import { findRun } from './run-routes.ts';
 export interface Streams {
   /** Ends all streams of a token, or all: their readers come back for a snapshot. */
   cut(reason: string, keyId?: string): void;
+  /** Ends the streams of tokens that are no longer valid. */
+  sweep(): void;
   readonly size: number;
 }
 
@@ -29,7 +31,6 @@ export function addStreamRoutes(routes: Routes, ports: CallPorts, queries: Queri
     const stream: EventStream = openEventStream(context.env.outgoing, {
       backlogMax: ports.limits.streamBacklogMax,
       beatEveryMs: ports.limits.streamBeatEveryMs,
-      mayRead: () => ports.tokens.isActive(principal.keyId),
       ended: () => {
         unwatch();
         open.delete(stream);
@@ -67,6 +68,9 @@ export function addStreamRoutes(routes: Routes, ports: CallPorts, queries: Queri
   return {
     cut(reason, keyId) {
       for (const [stream, owner] of open) if (keyId === undefined || owner === keyId) stream.cut(reason);
+    },
+    sweep() {
+      for (const [stream, owner] of open) if (!ports.tokens.isActive(owner)) stream.cut('the token ended');
     },
     get size() {
       return open.size;
@@ -123,7 +127,8 @@ async function writeLogs(
   if (file) {
     for await (const line of createInterface({ input: file, crlfDelay: Infinity })) {
       if (response.destroyed) break;
-      if (line.endsWith('}')) write(JSON.parse(line) as LogChunk);
+      const chunk = parseChunk(line);
+      if (chunk) write(chunk);
       if (response.writableNeedDrain) await new Promise((resume) => response.once('drain', resume).once('close', resume));
     }
   }
