@@ -25,8 +25,8 @@ export interface HeldLease {
   readonly name: string;
   /** Cases that came ahead of a large result. */
   parts: CaseResult[][];
-  /** An op that ends it is on its way to the store. */
-  ending: boolean;
+  /** An op that ends it is on its way to the store, and which. */
+  ending: 'finished' | 'lost' | 'released' | undefined;
 }
 
 export interface Worker {
@@ -40,7 +40,7 @@ export interface Worker {
   link: number | undefined;
   suspect: boolean;
   draining: boolean;
-  /** It said goodbye. */
+  /** This life is over: it said goodbye, or its death was reported. */
   left: boolean;
   /** Set while an inventory is awaited: no assignment before its answer (S4). */
   inventory: number | undefined;
@@ -99,7 +99,7 @@ export function heldLease(row: LeaseRow): HeldLease {
     hedged: row.hedged,
     name: '',
     parts: [],
-    ending: false,
+    ending: undefined,
   };
 }
 

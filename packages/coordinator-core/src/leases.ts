@@ -16,6 +16,7 @@ export interface Leases {
   /** Sends a message in the worker's session, if it has one. */
   tell(worker: Worker, message: ToWorker): void;
   hold(worker: Worker, lease: HeldLease): void;
+  /** Assigns what a claim brought; gives it back when the worker went away or must tell its inventory first. */
   granted(worker: Worker, grants: readonly Grant[]): void;
   started(worker: Worker, message: Told<'started'>, done: () => void): void;
   paused(worker: Worker, message: Told<'paused'>, done: () => void): void;
@@ -69,6 +70,8 @@ export function createLeases(shared: Shared): Leases {
   }
 
   function granted(worker: Worker, grants: readonly Grant[]): void {
+    const gone = worker.left || !worker.session || worker.expiryStage > 0;
+    const fit = !gone && worker.inventory === undefined;
     const byRun = new Map<number, Grant[]>();
     for (const grant of grants) {
       const key = { run: grant.run, n: grant.n, epoch: grant.epoch };
@@ -81,8 +84,13 @@ export function createLeases(shared: Shared): Leases {
         hedged: false,
         name: grant.name,
         parts: [],
-        ending: false,
+        ending: undefined,
       });
+      if (!fit) {
+        // Nothing was told of it yet, so nothing can have begun.
+        released(worker, key, () => {});
+        continue;
+      }
       const list = byRun.get(grant.run);
       if (list) list.push(grant);
       else byRun.set(grant.run, [grant]);
@@ -138,7 +146,7 @@ export function createLeases(shared: Shared): Leases {
       return incomplete();
     }
     worker.digest.remove(text);
-    if (lease) lease.ending = true;
+    if (lease) lease.ending = 'finished';
     const result = ahead.length > 0 ? { ...given, cases: [...ahead.flat(), ...given.cases] } : given;
     ops.task({ op: 'task.finished', ...key, result, wall: shared.wall() }, (verdict) => {
       drop(worker, text);
@@ -159,7 +167,7 @@ export function createLeases(shared: Shared): Leases {
     const text = leaseText(key);
     const lease = worker.leases.get(text);
     if (lease?.ending) return done?.();
-    if (lease) lease.ending = true;
+    if (lease) lease.ending = 'lost';
     worker.digest.remove(text);
     ops.task({ op: 'task.lost', ...key, reason, wall: shared.wall() }, (verdict) => {
       drop(worker, text);
@@ -175,6 +183,8 @@ export function createLeases(shared: Shared): Leases {
 
   function released(worker: Worker, message: LeaseKey, done: () => void): void {
     const key: LeaseKey = { run: message.run, n: message.n, epoch: message.epoch };
+    const lease = worker.leases.get(leaseText(key));
+    if (lease) lease.ending = 'released';
     worker.digest.remove(leaseText(key));
     ops.task({ op: 'task.released', ...key, wall: shared.wall() }, (verdict) => {
       drop(worker, leaseText(key));
@@ -280,9 +290,9 @@ export function createLeases(shared: Shared): Leases {
     },
     unhedge(worker, lease) {
       ops.task({ op: 'task.unhedge', ...lease.key, worker: worker.ord, sessionEpoch: worker.sessionEpoch }, (verdict) => {
-        if (verdict.kind !== 'applied') return;
+        // Refused: the second attempt was granted meanwhile, or the lease is over. Either way a new silence hedges anew.
         lease.hedged = false;
-        runs.changeReady(verdict.value.class, -1);
+        if (verdict.kind === 'applied') runs.changeReady(verdict.value.class, -1);
       });
     },
     expiry: (worker) => expiryOf(worker, shared.leaseTtl, shared.lostAfter),

@@ -66,6 +66,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     switch (input.kind) {
       case 'frameReceived':
         if (link.worker) toSession(link.worker, { kind: 'frameReceived', link: input.link, frame: input.frame });
+        else if (shared.draining && !running) close(input.link, CLOSE.draining, 'the coordinator restarts');
         else if (input.frame.f !== 'hello') close(input.link, CLOSE.unauthenticated, 'the first frame is not a hello');
         else if (running) greet(input.link, link, input.frame);
         else early.push({ link: input.link, hello: input.frame });
@@ -113,7 +114,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     worker.sessionEpoch = applied.sessionEpoch;
     worker.registration = hello.registration;
     worker.capacity = hello.registration.slots;
-    worker.draining = false;
+    if (worker.left) worker.draining = false;
     worker.left = false;
     const before = new Map(worker.leases);
     worker.leases.clear();
@@ -147,6 +148,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     shared.note('info', 'worker.newLife', { worker: worker.id, incarnation: life });
     if (worker.link !== undefined && links.has(worker.link)) close(worker.link, CLOSE.superseded, 'a newer process of this worker');
     worker.incarnation = life;
+    worker.draining = false;
     worker.session = undefined;
     worker.link = undefined;
     worker.knownRuns.clear();
@@ -192,7 +194,6 @@ export function createLinks(shared: Shared, leases: Leases): Links {
           break;
         case 'expired':
           worker.session = undefined;
-          if (worker.leases.size === 0) forget(worker);
           break;
       }
     }
@@ -210,6 +211,8 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     inventories += 1;
     worker.inventory = inventories;
     leases.tell(worker, { t: 'inventory', token: inventories });
+    // Asked for in a session that is gone, with the message or without.
+    if (worker.draining) leases.tell(worker, { t: 'drain' });
   }
 
   function down(worker: Worker, reason: string): void {
@@ -220,7 +223,10 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     tellRuns(worker, 'lost', reason);
   }
 
-  function forget(worker: Worker): void {
+  /** Forgets a worker of which nothing is left: no session, no lease, and no claim that may bring one. */
+  function forgetIfGone(worker: Worker): void {
+    if (workers.get(worker.id) !== worker || worker.session || worker.link !== undefined || worker.leases.size > 0 || worker.claiming > 0)
+      return;
     workers.delete(worker.id);
     workersByOrd.delete(worker.ord);
   }
@@ -263,9 +269,11 @@ export function createLinks(shared: Shared, leases: Leases): Links {
   }
 
   function renew(worker: Worker): void {
+    const wasSilent = worker.expiryStage > 0;
     worker.renewedAt = shared.now();
     worker.expiryStage = 0;
     touched.add(worker);
+    if (wasSilent) for (const lease of worker.leases.values()) if (lease.hedged && !lease.ending) leases.unhedge(worker, lease);
   }
 
   function deliver(worker: Worker, seq: number, payload: unknown): void {
@@ -330,6 +338,8 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     const keep: { run: number; n: number; epoch: number }[] = [];
     worker.digest.clear();
     for (const lease of [...worker.leases.values()]) {
+      // Its result is on the way to the store and may yet be lost with this node: the worker keeps it.
+      if (lease.ending === 'finished' && named.has(lease.text)) keep.push(lease.key);
       if (lease.ending) continue;
       if (named.has(lease.text)) {
         keep.push(lease.key);
@@ -371,11 +381,11 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     touched.add(worker);
   }
 
-  /** The worker ends on purpose: evidence of death for whatever it still holds. */
+  /** The worker ends on purpose. What is still assigned to it did not take it down, so no loss is counted. */
   function leave(worker: Worker, reason: string, done: () => void): void {
     worker.draining = true;
     worker.left = true;
-    for (const lease of [...worker.leases.values()]) leases.lost(worker, lease.key, reason);
+    for (const lease of [...worker.leases.values()]) if (!lease.ending) leases.released(worker, lease.key, () => {});
     tellRuns(worker, 'left', reason);
     done();
   }
@@ -385,8 +395,10 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     if (!worker || worker.incarnation !== life) return;
     shared.note('info', 'worker.died', { worker: id, reason, leases: worker.leases.size });
     touched.add(worker);
+    worker.draining = true;
+    worker.left = true;
     for (const lease of [...worker.leases.values()]) leases.lost(worker, lease.key, reason);
-    if (worker.link !== undefined) toSession(worker, { kind: 'closeAsked', code: CLOSE.superseded.code, reason });
+    toSession(worker, { kind: 'closeAsked', code: CLOSE.superseded.code, reason });
   }
 
   return {
@@ -409,7 +421,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     },
     tick(worker) {
       if (worker.session) fromSession(worker, worker.session.tick(shared.now()));
-      if (!worker.session && worker.leases.size === 0 && worker.link === undefined) forget(worker);
+      forgetIfGone(worker);
     },
     stalled(by) {
       for (const worker of workers.values()) toSession(worker, { kind: 'stalled', by });

@@ -193,7 +193,8 @@ export function createCoordinatorNode(options: CoordinatorOptions): CoordinatorN
     },
     deadline() {
       if (state === 'halted' || state === 'new') return undefined;
-      const due = shared.touched.size > 0 || dispatch.due() || (shared.ops.waiting > 0 && shared.ops.inFlight === 0);
+      const placing = state === 'running' && !shared.draining && dispatch.due();
+      const due = placing || shared.touched.size > 0 || (shared.ops.waiting > 0 && shared.ops.inFlight === 0);
       if (due) return now;
       return earliest(sessionDeadlines.next(), expiryDeadlines.next(), shared.delays.next());
     },
