@@ -62,6 +62,8 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
   let reconciling = false;
   let welcome: Welcome | undefined;
   let renewedAt: MonoMs = monoMs(0);
+  /** When the last inventory was answered: what is kept of it counts as renewed then (W4). */
+  let inventoryAt: MonoMs = monoMs(0);
   let heldTold = '';
 
   let out: WorkerEffect[] = [];
@@ -124,8 +126,8 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
     });
     if (how === 'resumed') return;
     sessionNumber += 1;
+    // Nothing is renewed yet: the coordinator's clock has gone on, and its welcome may be old.
     reconciling = true;
-    renew(now);
   }
 
   function renew(at: MonoMs): void {
@@ -161,6 +163,7 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
   function obey(message: CoordinatorMessage): void {
     switch (message.t) {
       case 'inventory':
+        inventoryAt = now;
         offer('critical', {
           t: 'inventory',
           token: message.token,
@@ -367,6 +370,7 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
 
   function reconcile(keep: ReadonlySet<string>): void {
     reconciling = false;
+    renew(monoMs(Math.max(renewedAt, inventoryAt)));
     for (const lease of [...leases.values()]) {
       if (!isMine(lease)) continue;
       if (!keep.has(lease.text)) {
