@@ -1,4 +1,4 @@
-/** `pnpm simulate`: runs seeds and reports. `--seed S` one seed; `--runs N` N seeds (from `--seed` on, if it is a number); `--verbose` the whole story. */
+/** `pnpm simulate`: runs seeds and reports. `--seed S` one seed; `--runs N` N seeds (from `--seed` on, if it is a number); `--verbose` the whole story; `--keep-going` past failures. */
 import { parseArgs } from 'node:util';
 import { simulateMany } from './campaign.ts';
 
@@ -7,6 +7,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     runs: { type: 'string' },
     verbose: { type: 'boolean', default: false },
+    'keep-going': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
@@ -15,6 +16,7 @@ const runs = Number(values.runs ?? process.env['SIM_RUNS'] ?? (seed === undefine
 const report = simulateMany({
   first: seed ?? '1',
   runs,
+  failuresMax: values['keep-going'] ? Infinity : 1,
   ...(values.verbose ? { verbose: (line: string) => process.stderr.write(`${line}\n`) } : {}),
 });
 if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);

@@ -1,10 +1,16 @@
-/** G6 and G7 on what workers really did: a lease is executed once, by its holder; under `replace` two attempts never overlap. */
+/**
+ * G6 and G7 on what workers really did: a lease is executed once, by its holder; under `replace` two attempts never overlap.
+ *
+ * Not judged: what ran when its worker stalled (its own clock could not end it), and what ran when its run was interrupted, since
+ * an interruption takes the lease at once and a `resume` may follow before the worker has heard of it.
+ */
 import { leaseText } from '@holdfast/model';
 import { type Checker, type Execution, Violation } from '../history.ts';
 
 export function createExecutionCheckers(): Checker[] {
   const byTask = new Map<string, Execution[]>();
   const seen = new Set<string>();
+  const excused = new Set<Execution>();
   const counts = { replaced: 0, starts: 0 };
   return [
     {
@@ -28,11 +34,19 @@ export function createExecutionCheckers(): Checker[] {
       get samples() {
         return counts.replaced;
       },
+      committed(op, verdict) {
+        if (op.op !== 'task.interruptRun' || verdict.kind !== 'applied') return;
+        const prefix = `${(op as typeof op & { run: number }).run}.`;
+        for (const [task, list] of byTask) {
+          if (!task.startsWith(prefix)) continue;
+          for (const execution of list) if (execution.to === undefined) excused.add(execution);
+        }
+      },
       ended() {
         for (const list of byTask.values()) {
           for (let index = 1; index < list.length; index += 1) {
             const [former, latter] = [list[index - 1]!, list[index]!];
-            if (latter.onDisconnect !== 'replace' || former.stalled) continue;
+            if (latter.onDisconnect !== 'replace' || former.stalled || excused.has(former)) continue;
             counts.replaced += 1;
             const until = former.to ?? Infinity;
             if (latter.from < until)
