@@ -37,18 +37,21 @@ export async function watchRun(transport: Transport, id: RunId, options: WatchOp
   const giveUpAfterMs = options.giveUpAfterMs ?? GIVE_UP_AFTER_MS;
   let lastGood = performance.now();
   let failures = 0;
-  for (let connections = 0; ;) {
+  let connections = 0;
+  const connected = (): void => {
+    options.onNotice?.({ kind: 'connected', resumed: connections > 0 });
+    connections += 1;
+    failures = 0;
+    lastGood = performance.now();
+  };
+  for (;;) {
     options.signal?.throwIfAborted();
     try {
-      const ended = await followOnce(watch, () => {
-        options.onNotice?.({ kind: 'connected', resumed: connections > 0 });
-        connections += 1;
-        failures = 0;
-        lastGood = performance.now();
-      });
+      const before = connections;
+      const ended = await followOnce(watch, connected);
       if (ended) return ended;
-      lastGood = performance.now();
-      failures = 0;
+      if (connections === before) throw cut(new Error('the stream ended before its snapshot'));
+      await pause(Math.random() * BACKOFF_MS, options.signal);
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!isRetryable(error)) throw error;

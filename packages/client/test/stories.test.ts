@@ -150,6 +150,20 @@ test('watch: nobody there for as long as it may take -> COORDINATOR_UNREACHABLE;
   await expect(watching).rejects.toThrow('enough');
 });
 
+test('watch: resync again and again without a snapshot -> backs off, then COORDINATOR_UNREACHABLE', async () => {
+  let asked = 0;
+  const { url } = await serve((_request, response) => {
+    asked += 1;
+    response.end(`${JSON.stringify({ e: 'resync', reason: 'no' })}\n`);
+  });
+  const client = createClient({ url, token: 't' });
+  await expect(client.watchRun(run, { onEvent: () => undefined, giveUpAfterMs: 300 })).rejects.toMatchObject({
+    code: 'COORDINATOR_UNREACHABLE',
+  });
+  expect(asked).toBeLessThan(100);
+  client.close();
+});
+
 test('watch: a stream that is silent -> a new connection', async () => {
   let connections = 0;
   const ended = { e: 'ended', state: 'finished', counts: {} };
