@@ -1,6 +1,7 @@
 /** What a coordinator is started with. */
 import type { CoordinatorOptions } from '@holdfast/coordinator-core';
 import { CodedError } from '@holdfast/kernel';
+import { LIMITS } from '@holdfast/protocol';
 
 export interface StartCoordinatorSettings {
   /** Folder of the database, logs, `admin.token` and `endpoint.json`. Made when it is missing. */
@@ -38,6 +39,8 @@ export interface EdgeLimits {
   readonly headersWithinMs: number;
   /** Milliseconds until a whole request must be there. Default 30,000. */
   readonly requestWithinMs: number;
+  /** Milliseconds from an upgrade to a valid hello. Default 5,000. */
+  readonly helloWithinMs: number;
   /** Bytes of all headers. Default 8,192. */
   readonly headerBytesMax: number;
   /** Bytes of a request's body. Default 8 MiB. */
@@ -59,6 +62,7 @@ export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
   strangersGraceMs: 1000,
   headersWithinMs: 10_000,
   requestWithinMs: 30_000,
+  helloWithinMs: LIMITS.helloWithinMs,
   headerBytesMax: 8192,
   bodyBytesMax: 8_388_608,
   tasksPerCallMax: 1000,

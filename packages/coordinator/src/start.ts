@@ -112,7 +112,7 @@ function startNode(
   trusted: (socket: Socket) => void,
   cleanup: Cleanup,
 ): { readonly host: NodeHost; readonly links: WorkerLinks } {
-  const { tokens, log, store, events, logs, watch } = services;
+  const { tokens, limits, log, store, events, logs, watch } = services;
   const links: WorkerLinks = createWorkerLinks({
     tokens,
     // The node performs its first effect in a later turn: `host` is there by then.
@@ -121,6 +121,7 @@ function startNode(
     trusted,
     answered: watch.answered,
     log,
+    helloWithinMs: limits.helloWithinMs,
   });
   const host: NodeHost = hostNode(
     { id: 'main', ...DEFAULT_COORDINATOR_OPTIONS, ...settings.options },

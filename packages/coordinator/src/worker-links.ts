@@ -13,8 +13,8 @@ import type { Duplex } from 'node:stream';
 import { covers, type Principal } from '@holdfast/auth';
 import type { CoordinatorInput } from '@holdfast/coordinator-core';
 import { nodeEntropy } from '@holdfast/kernel/node';
-import { CLOSE, LIMITS, SUBPROTOCOL, WORKER_PATH } from '@holdfast/protocol';
-import { attachLink, type Link as WireLink } from '@holdfast/reconnection-core/ws';
+import { CLOSE, LIMITS, SUBPROTOCOL, WORKER_PATH, type WorkerFrame } from '@holdfast/protocol';
+import { attachLink, type Link as WireLink, type LinkHandlers } from '@holdfast/reconnection-core/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { rawProblem } from './http/problem.ts';
 import type { Logger } from './process-log.ts';
@@ -28,6 +28,7 @@ export interface WorkerLinksPorts {
   readonly trusted: (socket: Socket) => void;
   readonly answered: (status: number) => void;
   readonly log: Logger;
+  readonly helloWithinMs: number;
 }
 
 export interface WorkerLinks {
@@ -73,7 +74,7 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
     const id = nextLink++;
     // Before any frame: the node must know the link that a frame came over.
     ports.offer({ kind: 'linkOpened', link: id, principal: principal.name, session: secret(), token: secret() });
-    const wire = attachLink(socket, {
+    const handlers: LinkHandlers<WorkerFrame> = {
       frame(frame) {
         if (frame.f === 'hello') own(frame.worker, principal.name);
         ports.offer({ kind: 'frameReceived', link: id, frame });
@@ -84,7 +85,8 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
         corked.delete(link);
         ports.offer({ kind: 'linkClosed', link: id, reason: `${code} ${reason}`.trim() });
       },
-    });
+    };
+    const wire = attachLink(socket, handlers, { helloWithinMs: ports.helloWithinMs });
     const link: Link = { wire, raw, principal };
     links.set(id, link);
   };

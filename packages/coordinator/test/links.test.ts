@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { SUBPROTOCOL, WORKER_PATH } from '@holdfast/protocol';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -57,6 +59,20 @@ test('links: a first frame that is no hello -> 4401; what is no frame at all -> 
   for (const data of ['not json', '7', '['.repeat(10_000), '{"f":"hello","protocol":[1]}']) {
     expect(await send(data), String(data).slice(0, 40)).toBe(4400);
   }
+});
+
+test('links: no hello in time -> 4408; more connections than may be -> refused, links stay', async () => {
+  const { coordinator, port } = await startOne({ limits: { helloWithinMs: 100, connectionsMax: 3 } });
+  const worker = await handWorker(coordinator.url, await coordinator.mintToken(['worker:register'], 'w'));
+  const silent = new WebSocket(coordinator.url.replace('http', 'ws') + WORKER_PATH, SUBPROTOCOL, {
+    headers: { authorization: `Bearer ${coordinator.adminToken}` },
+  });
+  expect(await new Promise((resolve) => silent.once('close', resolve))).toBe(4408);
+  const idle = Array.from({ length: 8 }, () => connect(port, '127.0.0.1'));
+  const closes = idle.map((socket) => once(socket.on('error', () => undefined).resume(), 'close'));
+  await Promise.race(closes);
+  expect(worker.socket.readyState).toBe(worker.socket.OPEN);
+  for (const socket of idle) socket.destroy();
 });
 
 test('workers: assigned, reported dead by its own principal alone, then gone', async () => {
