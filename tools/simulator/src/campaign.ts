@@ -32,6 +32,7 @@ export function simulateMany(campaign: Campaign): CampaignReport {
   const failures: Failure[] = [];
   const samples: Record<string, number> = {};
   const injected: Record<string, number> = {};
+  const covered: Record<string, number> = {};
   const texts: string[] = [];
   const totals = { virtualMs: 0, tasks: 0, transitions: 0, events: 0, runs: 0 };
   const start = process.cpuUsage();
@@ -46,6 +47,7 @@ export function simulateMany(campaign: Campaign): CampaignReport {
     totals.events += result.events;
     add(samples, result.samples);
     add(injected, result.injected);
+    add(covered, result.covered);
     const twice = index % 100 === 0 ? simulate(seed) : undefined;
     if (twice && twice.hash !== result.hash) {
       failures.push({ seed, checker: 'determinism', message: `hash ${result.hash}, then ${twice.hash}` });
@@ -68,6 +70,7 @@ export function simulateMany(campaign: Campaign): CampaignReport {
     `${totals.tasks} tasks, ${totals.transitions} transitions, ${totals.events} events; ${Math.round(totals.transitions / cpuSeconds)} transitions per CPU-second`,
     `faults: ${list(injected)}`,
     `judged: ${list(samples)}`,
+    `covered: ${list(covered)}`,
   );
   return { failures, runs: totals.runs, samples, injected, virtualHours, cpuSeconds, text: texts.join('\n') };
 }

@@ -18,6 +18,8 @@ interface Attempt {
   readonly cases: readonly CaseResult[];
   left: number;
   runningSince: number | undefined;
+  /** Its process is there. */
+  begun: boolean;
   cancel: (() => void)[];
   checkpoints: number;
 }
@@ -76,12 +78,14 @@ export function createFakeExecutor(ports: FakeExecutorPorts): FakeExecutor {
         cases: makeCases(random, order.name),
         left: length,
         runningSince: undefined,
+        begun: false,
         cancel: [],
         checkpoints: order.resumeFrom?.seq ?? 0,
       };
       attempts.set(text, attempt);
       attempt.cancel = [
         time.after(1 + random.below(50), () => {
+          attempt.begun = true;
           ports.report({ kind: 'started', lease: { run: order.run, n: order.n, epoch: order.epoch } });
           go(attempt);
         }),
@@ -92,11 +96,12 @@ export function createFakeExecutor(ports: FakeExecutorPorts): FakeExecutor {
       if (!attempt) return;
       const random = ports.random.fork(`${leaseText(lease)}/kill`);
       for (const cancel of attempt.cancel) cancel();
+      attempt.begun = false;
       attempt.cancel = [time.after(1 + random.below(ports.killMsMax), () => end(attempt, 'cancelled', []))];
     },
     pause(lease, paused) {
       const attempt = attempts.get(leaseText(lease));
-      if (!attempt) return;
+      if (!attempt?.begun) return;
       if (paused === (attempt.runningSince === undefined)) return;
       if (paused) {
         for (const cancel of attempt.cancel) cancel();

@@ -68,24 +68,25 @@ export const NO_FAULTS: Faults = {
 export function optionsOf(seed: string, random: Random): SimulationOptions {
   const shape = random.fork('shape');
   const fault = random.fork('faults');
-  const maybe = (value: () => number): number => (fault.chance(0.4) ? value() : 0);
+  const density = fault.pick([0.2, 0.4, 0.7]);
+  const maybe = (value: () => number): number => (fault.chance(density) ? value() : 0);
   const every = (low: number, high: number) => (): number => low + fault.below(high - low);
   const chance = (max: number) => (): number => Math.round(fault.float() * max * 10_000) / 10_000;
   const calm = fault.chance(0.05);
   const faults: Faults = {
-    coordinatorCrashEvery: maybe(every(5000, 60_000)),
-    coordinatorDrainEvery: maybe(every(20_000, 90_000)),
+    coordinatorCrashEvery: maybe(every(2000, 60_000)),
+    coordinatorDrainEvery: maybe(every(5000, 90_000)),
     workerCrashEvery: maybe(every(3000, 60_000)),
     workerLeaveEvery: maybe(every(5000, 60_000)),
     cutEvery: maybe(every(1000, 30_000)),
     halfOpenEvery: maybe(every(3000, 40_000)),
     burstEvery: maybe(every(3000, 30_000)),
     stallEvery: maybe(every(3000, 40_000)),
-    crashAtCommit: maybe(chance(0.02)),
-    commitFails: maybe(chance(0.01)),
+    crashAtCommit: maybe(chance(0.1)),
+    commitFails: maybe(chance(0.05)),
     dialRefused: maybe(chance(0.5)),
     frameDuplicated: maybe(chance(0.1)),
-    frameDropped: maybe(chance(0.02)),
+    frameDropped: maybe(chance(0.05)),
     requestLost: maybe(chance(0.3)),
     deathReported: maybe(chance(1)),
     neverRestarted: maybe(chance(0.5)),

@@ -37,6 +37,8 @@ export interface SimulationResult {
   /** Transitions of tasks, as the store logged them. */
   readonly transitions: number;
   readonly injected: Readonly<Record<string, number>>;
+  /** How often each op had each verdict, and each note was made: what the seed has covered. */
+  readonly covered: Readonly<Record<string, number>>;
   readonly samples: Readonly<Record<string, number>>;
 }
 
@@ -64,6 +66,8 @@ export function simulate(seed: string, verbose?: (line: string) => void): Simula
     throw error;
   };
   let activity = 0;
+  const covered: Record<string, number> = {};
+  const cover = (what: string): void => void (covered[what] = (covered[what] ?? 0) + 1);
 
   const network = createNetwork(options, time, random.fork('network'), (way, wire, text) => {
     tell(way === 'up' ? `>${wire}` : `<${wire}`, text.length > 160 ? `${text.slice(0, 160)}… ${text.length}` : text);
@@ -73,8 +77,13 @@ export function simulate(seed: string, verbose?: (line: string) => void): Simula
     time,
     store,
     random: random.fork('coordinator'),
-    tell: (what) => tell('c', what),
+    tell(what) {
+      tell('c', what);
+      const note = /^([a-z]+\.[A-Za-z]+) \{/.exec(what)?.[1];
+      if (note) cover(note);
+    },
     committed(op, verdict) {
+      cover(`${op.op} ${verdict.kind === 'applied' ? 'applied' : verdict.reason}`);
       tell('store', `${digest(op)}: ${verdict.kind === 'applied' ? 'applied' : verdict.reason}`);
       for (const checker of checkers) checker.committed?.(op, verdict);
     },
@@ -251,6 +260,7 @@ export function simulate(seed: string, verbose?: (line: string) => void): Simula
     tasks: rows.tasks.length,
     transitions: rows.events.length,
     injected: faults.injected,
+    covered,
     samples: Object.fromEntries(checkers.map((checker) => [checker.name, checker.samples])),
   };
 }
