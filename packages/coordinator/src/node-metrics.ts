@@ -10,6 +10,8 @@ export interface NodeMetrics {
   readonly answered: (status: number) => void;
   /** Asks the node for what the gauges show. */
   refresh(host: NodeHost, sizes: Sizes): Promise<void>;
+  /** Stops measuring the event loop. */
+  stop(): void;
 }
 
 interface Sizes {
@@ -57,6 +59,7 @@ export function addNodeMetrics(metrics: Metrics): NodeMetrics {
       ops.add({}, count);
       seconds.observe(took);
     },
+    stop: () => void lag.disable(),
     answered: (code) => answers.add({ status: String(code) }),
     async refresh(host, sizes) {
       open = sizes;

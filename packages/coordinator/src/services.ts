@@ -52,5 +52,7 @@ export async function openServices(settings: StartCoordinatorSettings, cleanup: 
   );
   cleanup.add(() => logs.flush());
   const metrics = createMetrics();
-  return { limits, log, store, tokens, logs, metrics, events: createRunEvents(), watch: addNodeMetrics(metrics) };
+  const watch = addNodeMetrics(metrics);
+  cleanup.add(watch.stop);
+  return { limits, log, store, tokens, logs, metrics, events: createRunEvents(), watch };
 }

@@ -42,6 +42,27 @@ test('http: methods and paths that are not there -> 405 and 404', async () => {
   expect((await api(started, 'GET', '/api/v1/runs/..%2f..%2fetc')).status).toBe(404);
 });
 
+test('http: odd targets and ports -> 400, 401 or 404, never 500', async () => {
+  const { port, coordinator } = await startOne();
+  const headers = { host: `127.0.0.1:${port}`, authorization: `Bearer ${coordinator.adminToken}` };
+  for (const target of [
+    '//',
+    '//evil/x',
+    '/%',
+    '/api/v1/runs/%zz',
+    '/api/v1/runs/%00',
+    '/api/v1/runs/%ff%fe',
+    '/api/v1/runs/a%2fb/tasks',
+    '/?%',
+    '/api/v1/runs?before=%27',
+  ]) {
+    expect([200, 400, 404], target).toContain(statusOf(await exchange(port, rawRequest('GET', target, headers))));
+  }
+  for (const host of ['127.0.0.1:99999', '127.0.0.1:0', '[::1', 'localhost:', '127.0.0.1/x', '%31']) {
+    expect([200, 400, 421], host).toContain(statusOf(await exchange(port, rawRequest('GET', '/livez', { host }))));
+  }
+});
+
 test('http: smuggled, malformed and oversized heads -> 400 or 431, connection closed', async () => {
   const { port } = await startOne();
   const host = 'host: 127.0.0.1\r\n';
