@@ -12,7 +12,8 @@ import {
 import { type CoordinatorMessage, createHeldDigest, type HeldDigest, type Registration } from '@holdfast/protocol';
 import type { ServerSession } from '@holdfast/reconnection-core';
 import type { CaseResult } from '@holdfast/model';
-import type { LeaseRow } from '@holdfast/task-store';
+import type { Grant, LeaseRow } from '@holdfast/task-store';
+import type { Shared } from './node.ts';
 
 /** A valid lease, as the store granted it. */
 export interface HeldLease {
@@ -103,6 +104,15 @@ export function heldLease(row: LeaseRow): HeldLease {
   };
 }
 
+/** A lease as a claim of this worker brought it. */
+export function grantedLease(worker: Worker, grant: Grant): HeldLease {
+  const { run, n, epoch, name, policy } = grant;
+  const key = { run, n, epoch };
+  const { incarnation } = worker;
+  const { onDisconnect } = policy;
+  return { key, text: leaseText(key), incarnation, onDisconnect, hedged: false, name, parts: [], ending: undefined };
+}
+
 /** The classes of tasks a worker may run: those that any worker may, and those of its own state of the repository. */
 export function workerClasses(worker: Worker): readonly string[] {
   const print = worker.registration.fingerprint;
@@ -112,9 +122,13 @@ export function workerClasses(worker: Worker): readonly string[] {
 /** The class of a run that belongs to a state of a repository, or to none. */
 export const classOf = (print: Fingerprint | undefined): string => (print ? fingerprintClass(print) : ANY_CLASS);
 
+/** Whether it is there to work, as far as is known: its silence was not acted on, and what it holds is clear (S4). */
+export const isFit = (worker: Worker): boolean =>
+  worker.session !== undefined && !worker.left && worker.expiryStage === 0 && worker.inventory === undefined;
+
 /** How many leases it could be given now. */
 export function roomOf(worker: Worker): number {
-  if (!worker.session || worker.link === undefined || worker.suspect || worker.draining || worker.inventory !== undefined) return 0;
+  if (!isFit(worker) || worker.link === undefined || worker.suspect || worker.draining) return 0;
   return Math.max(0, worker.capacity - worker.leases.size - worker.claiming);
 }
 
@@ -122,6 +136,14 @@ export function roomOf(worker: Worker): number {
 export function expiryOf(worker: Worker, leaseTtl: DurationMs, lostAfter: DurationMs): MonoMs | undefined {
   if (worker.leases.size === 0 || worker.expiryStage === 2) return undefined;
   return (worker.renewedAt + (worker.expiryStage === 0 ? leaseTtl : lostAfter)) as MonoMs;
+}
+
+/** Tells the readers of every open run what became of a worker. */
+export function tellRuns(shared: Shared, worker: Worker, change: 'joined' | 'lost' | 'back' | 'left', reason: string): void {
+  const { name, slots } = worker.registration;
+  for (const run of shared.runs.all()) {
+    shared.publish(run.id, { e: 'worker', worker: name, change, slots, ...(reason === '' ? {} : { reason }) });
+  }
 }
 
 /** Tasks that any worker may run. */

@@ -6,7 +6,7 @@ import type { Verdict } from '@holdfast/committer';
 import { type AttemptResult, leaseText, type LeaseKey } from '@holdfast/model';
 import type { AssignedLease, WorkerMessage } from '@holdfast/protocol';
 import type { Grant, LeaseRow, RunNow, TaskNow } from '@holdfast/task-store';
-import { expiryOf, type HeldLease, type ToWorker, type Worker } from './fleet.ts';
+import { expiryOf, grantedLease, type HeldLease, isFit, type ToWorker, type Worker } from './fleet.ts';
 import type { Shared } from './node.ts';
 import type { Run } from './runs.ts';
 
@@ -70,27 +70,17 @@ export function createLeases(shared: Shared): Leases {
   }
 
   function granted(worker: Worker, grants: readonly Grant[]): void {
-    const gone = worker.left || !worker.session || worker.expiryStage > 0;
-    const fit = !gone && worker.inventory === undefined;
+    const fit = isFit(worker);
     const byRun = new Map<number, Grant[]>();
     for (const grant of grants) {
-      const key = { run: grant.run, n: grant.n, epoch: grant.epoch };
-      const text = leaseText(key);
-      hold(worker, {
-        key,
-        text,
-        incarnation: worker.incarnation,
-        onDisconnect: grant.policy.onDisconnect,
-        hedged: false,
-        name: grant.name,
-        parts: [],
-        ending: undefined,
-      });
+      const lease = grantedLease(worker, grant);
       if (!fit) {
         // Nothing was told of it yet, so nothing can have begun.
-        released(worker, key, () => {});
+        worker.leases.set(lease.text, lease);
+        released(worker, lease.key, () => {});
         continue;
       }
+      hold(worker, lease);
       const list = byRun.get(grant.run);
       if (list) list.push(grant);
       else byRun.set(grant.run, [grant]);

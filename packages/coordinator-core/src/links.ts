@@ -1,19 +1,21 @@
 /**
- * Links and sessions of workers: who may have one, what comes in over it, and the inventory after a new one.
+ * Links and sessions of workers: who may have one, and how long.
  *
  * E1 A hello is committed before its welcome (S3); hellos of one worker are answered in order.
- * E2 Until the inventory is reconciled the worker gets no assignment and its leases are not judged (S4).
- * E3 What an inventory does not name was never started by this life of the worker: same life, given back; earlier life, lost.
+ * E2 A new session begins with an inventory (S4), and with `drain` if that was asked for.
+ * E3 A worker is remembered while it has a session, a lease, or a claim that may bring one.
  */
 import { durationMs, type DurationMs } from '@holdfast/kernel';
 import { type Incarnation, incarnation, leaseText, type WorkerId, workerId } from '@holdfast/model';
-import { CLOSE, type Hello, PROTOCOL_VERSIONS, type Registration, type WorkerMessage, workerMessage } from '@holdfast/protocol';
+import { CLOSE, type Hello, PROTOCOL_VERSIONS } from '@holdfast/protocol';
 import { createServerSession, type ServerEffect, type ServerInput } from '@holdfast/reconnection-core';
 import type { HelloApplied, WorkerRow } from '@holdfast/task-store';
 import type { CoordinatorInput } from './contract.ts';
-import { createWorker, heldLease, type Worker } from './fleet.ts';
+import { createWorker, heldLease, tellRuns, type Worker } from './fleet.ts';
+import { createInbox } from './inbox.ts';
 import type { Leases } from './leases.ts';
 import type { Shared } from './node.ts';
+import { createInventories } from './reconcile.ts';
 
 type LinkInput = Extract<CoordinatorInput, { kind: 'linkOpened' | 'frameReceived' | 'rubbishReceived' | 'linkClosed' }>;
 
@@ -43,7 +45,9 @@ export function createLinks(shared: Shared, leases: Leases): Links {
   const { ops, workers, workersByOrd, touched, options } = shared;
   const links = new Map<number, Link>();
   let early: { readonly link: number; readonly hello: Hello }[] = [];
-  let inventories = 0;
+  const closeSession = (worker: Worker, code: number, reason: string): void => toSession(worker, { kind: 'closeAsked', code, reason });
+  const inventories = createInventories(shared, leases, closeSession);
+  const inbox = createInbox(shared, leases, inventories, closeSession);
 
   const close = (link: number, meaning: { code: number; name: string }, reason: string): void => {
     links.delete(link);
@@ -177,10 +181,10 @@ export function createLinks(shared: Shared, leases: Leases): Links {
           opened(worker, effect.how, effect.reason ?? '');
           break;
         case 'deliver':
-          deliver(worker, effect.seq, effect.payload);
+          inbox(worker, effect.payload, () => toSession(worker, { kind: 'committed', seq: effect.seq }));
           break;
         case 'beat':
-          toSession(worker, { kind: 'beatAnswered', n: effect.n, renewed: beaten(worker, effect.held, effect.credits) });
+          toSession(worker, { kind: 'beatAnswered', n: effect.n, renewed: inventories.beaten(worker, effect.held, effect.credits) });
           break;
         case 'suspect':
           worker.suspect = true;
@@ -201,16 +205,14 @@ export function createLinks(shared: Shared, leases: Leases): Links {
 
   function opened(worker: Worker, how: 'resumed' | 'fresh', reason: string): void {
     shared.note('info', how === 'resumed' ? 'session.resumed' : 'session.opened', { worker: worker.id, reason });
-    tellRuns(worker, reason === 'first' ? 'joined' : 'back', '');
+    tellRuns(shared, worker, reason === 'first' ? 'joined' : 'back', '');
     worker.stuckBeats = 0;
     if (how === 'resumed') return;
     worker.knownRuns.clear();
     worker.digest.clear();
     worker.offered = 0;
     worker.receivedAtBeat = 0;
-    inventories += 1;
-    worker.inventory = inventories;
-    leases.tell(worker, { t: 'inventory', token: inventories });
+    inventories.ask(worker);
     // Asked for in a session that is gone, with the message or without.
     if (worker.draining) leases.tell(worker, { t: 'drain' });
   }
@@ -220,7 +222,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     // After a goodbye there is nothing to come back to.
     if (worker.left) return void (worker.session = undefined);
     shared.note('info', 'session.down', { worker: worker.id, reason, leases: worker.leases.size });
-    tellRuns(worker, 'lost', reason);
+    tellRuns(shared, worker, 'lost', reason);
   }
 
   /** Forgets a worker of which nothing is left: no session, no lease, and no claim that may bring one. */
@@ -229,165 +231,6 @@ export function createLinks(shared: Shared, leases: Leases): Links {
       return;
     workers.delete(worker.id);
     workersByOrd.delete(worker.ord);
-  }
-
-  function tellRuns(worker: Worker, change: 'joined' | 'lost' | 'back' | 'left', reason: string): void {
-    const { name, slots } = worker.registration;
-    for (const run of shared.runs.all()) {
-      shared.publish(run.id, { e: 'worker', worker: name, change, slots, ...(reason === '' ? {} : { reason }) });
-    }
-  }
-
-  /** S5: the leases are renewed only by a heartbeat that names exactly those held here. */
-  function beaten(worker: Worker, held: { count: number; hash: number }, credits: number): boolean {
-    const { count, hash } = worker.digest.value();
-    worker.capacity = held.count + credits;
-    const unreceived = worker.session!.snapshot().unreceived;
-    if (unreceived > 0) {
-      const received = worker.offered - unreceived;
-      worker.stuckBeats = received === worker.receivedAtBeat ? worker.stuckBeats + 1 : 0;
-      worker.receivedAtBeat = received;
-      // What was sent is still on its way, so nothing can be compared; but it must move.
-      if (worker.stuckBeats >= STUCK_BEATS_MAX) {
-        toSession(worker, { kind: 'closeAsked', code: CLOSE.internal.code, reason: 'heartbeats come, messages are not taken' });
-        return false;
-      }
-      renew(worker);
-      return true;
-    }
-    worker.stuckBeats = 0;
-    if (worker.inventory !== undefined) return false;
-    if (held.count === count && held.hash === hash) {
-      renew(worker);
-      return true;
-    }
-    shared.note('warn', 'session.mismatch', { worker: worker.id, held: held.count, expected: count });
-    inventories += 1;
-    worker.inventory = inventories;
-    leases.tell(worker, { t: 'inventory', token: inventories });
-    return false;
-  }
-
-  function renew(worker: Worker): void {
-    const wasSilent = worker.expiryStage > 0;
-    worker.renewedAt = shared.now();
-    worker.expiryStage = 0;
-    touched.add(worker);
-    if (wasSilent) for (const lease of worker.leases.values()) if (lease.hedged && !lease.ending) leases.unhedge(worker, lease);
-  }
-
-  function deliver(worker: Worker, seq: number, payload: unknown): void {
-    const done = (): void => toSession(worker, { kind: 'committed', seq });
-    const parsed = workerMessage.safeParse(payload);
-    if (parsed.success) return hear(worker, parsed.data, done);
-    const type = String((payload as { t?: unknown } | null)?.t ?? typeof payload).slice(0, 64);
-    if (KNOWN_TYPES.has(type)) {
-      const problem = parsed.error.issues[0];
-      const reason = `message ${type}: ${problem?.path.join('.') ?? ''} ${problem?.message ?? ''}`.slice(0, 120);
-      shared.note('warn', 'message.bad', { worker: worker.id, reason });
-      toSession(worker, { kind: 'closeAsked', code: CLOSE.badMessage.code, reason });
-      return;
-    }
-    shared.note('warn', 'message.unknown', { worker: worker.id, type });
-    leases.tell(worker, { t: 'unknown', type });
-    done();
-  }
-
-  function hear(worker: Worker, message: WorkerMessage, done: () => void): void {
-    switch (message.t) {
-      case 'inventory':
-        reconcile(worker, message);
-        return done();
-      case 'started':
-        return leases.started(worker, message, done);
-      case 'part':
-        leases.part(worker, message);
-        return done();
-      case 'finished':
-        return leases.finished(worker, message, done, () =>
-          // Not acknowledged, and the session ends: the worker offers the whole result again in the next one.
-          toSession(worker, { kind: 'closeAsked', code: CLOSE.badMessage.code, reason: 'parts of a result are missing' }),
-        );
-      case 'released':
-        return leases.released(worker, message, done);
-      case 'lost':
-        return leases.lost(worker, { run: message.run, n: message.n, epoch: message.epoch }, message.reason, done);
-      case 'paused':
-        return leases.paused(worker, message, done);
-      case 'checkpoint':
-        return save(worker, message, done);
-      case 'progress':
-      case 'log':
-        news(worker, message);
-        return done();
-      case 'registered':
-        register(worker, message.registration);
-        return done();
-      case 'goodbye':
-        return leave(worker, message.reason, done);
-      case 'unknown':
-        shared.note('warn', 'message.unknownToPeer', { worker: worker.id, type: message.type });
-        return done();
-    }
-  }
-
-  function reconcile(worker: Worker, message: Extract<WorkerMessage, { t: 'inventory' }>): void {
-    if (message.token !== worker.inventory) return;
-    worker.inventory = undefined;
-    const named = new Set(message.leases.map(leaseText));
-    const keep: { run: number; n: number; epoch: number }[] = [];
-    worker.digest.clear();
-    for (const lease of [...worker.leases.values()]) {
-      // Its result is on the way to the store and may yet be lost with this node: the worker keeps it.
-      if (lease.ending === 'finished' && named.has(lease.text)) keep.push(lease.key);
-      if (lease.ending) continue;
-      if (named.has(lease.text)) {
-        keep.push(lease.key);
-        worker.digest.add(lease.text);
-        if (lease.hedged) leases.unhedge(worker, lease);
-      } else if (lease.incarnation === worker.incarnation) leases.released(worker, lease.key, () => {});
-      else leases.lost(worker, lease.key, `${worker.registration.name} was started anew`);
-    }
-    // A finished lease is kept by naming it; its result settles it. It is not held any more.
-    for (const lease of message.leases) if (lease.state === 'finished') worker.digest.remove(leaseText(lease));
-    renew(worker);
-    leases.tell(worker, { t: 'reconciled', token: message.token, keep });
-  }
-
-  function save(worker: Worker, message: Extract<WorkerMessage, { t: 'checkpoint' }>, done: () => void): void {
-    const { run, n, epoch, seq, data } = message;
-    ops.any({ op: 'checkpoint.save', run, n, epoch, seq, data, wall: shared.wall() } as never, (verdict) => {
-      if (verdict.kind === 'refused') {
-        shared.note('info', 'checkpoint.refused', { worker: worker.id, lease: leaseText(message), seq, reason: verdict.reason });
-      } else shared.note('debug', 'checkpoint.saved', { lease: leaseText(message), seq });
-      done();
-    });
-  }
-
-  function news(worker: Worker, message: Extract<WorkerMessage, { t: 'progress' | 'log' }>): void {
-    const run = shared.runs.byOrd(message.run);
-    if (!run || !worker.leases.has(leaseText(message))) return;
-    const { n, epoch } = message;
-    if (message.t === 'log') {
-      shared.publish(run.id, { e: 'log', n, epoch, stream: message.stream, text: message.text, offset: message.offset });
-    } else if (message.cases.length > 0) {
-      shared.publish(run.id, { e: 'cases', n, epoch, worker: worker.registration.name, cases: message.cases as never });
-    }
-  }
-
-  function register(worker: Worker, registration: Registration): void {
-    worker.registration = registration;
-    worker.capacity = registration.slots;
-    touched.add(worker);
-  }
-
-  /** The worker ends on purpose. What is still assigned to it did not take it down, so no loss is counted. */
-  function leave(worker: Worker, reason: string, done: () => void): void {
-    worker.draining = true;
-    worker.left = true;
-    for (const lease of [...worker.leases.values()]) if (!lease.ending) leases.released(worker, lease.key, () => {});
-    tellRuns(worker, 'left', reason);
-    done();
   }
 
   function died(id: WorkerId, life: Incarnation, reason: string): void {
@@ -433,6 +276,3 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     },
   };
 }
-
-const STUCK_BEATS_MAX = 3;
-const KNOWN_TYPES: ReadonlySet<string> = new Set(workerMessage.options.map((option) => option.shape.t.value));

@@ -8,10 +8,10 @@ import type { Op, Verdict } from '@holdfast/committer';
 import type { TaskApplied, TaskOp, TaskOpName } from '@holdfast/task-store';
 
 export interface OpQueue {
-  /** Queues an op of tasks; `then` receives its verdict. */
-  task<Name extends TaskOpName>(op: Extract<TaskOp, { op: Name }>, then: (verdict: Verdict<TaskApplied<Name>>) => void): void;
+  /** Queues an op of tasks; `follow` receives its verdict. */
+  task<Name extends TaskOpName>(op: Extract<TaskOp, { op: Name }>, follow: (verdict: Verdict<TaskApplied<Name>>) => void): void;
   /** Queues an op of any module. */
-  any(op: Op, then: (verdict: Verdict) => void): void;
+  any(op: Op, follow: (verdict: Verdict) => void): void;
   /** The next batch, when none is in flight and something waits. */
   take(): { readonly batch: number; readonly ops: readonly Op[] } | undefined;
   /** Runs what follows from the batch in flight. */
@@ -22,12 +22,12 @@ export interface OpQueue {
 
 /** Creates an empty queue. */
 export function createOpQueue(): OpQueue {
-  let waiting: { readonly op: Op; readonly then: (verdict: Verdict) => void }[] = [];
+  let waiting: { readonly op: Op; readonly follow: (verdict: Verdict) => void }[] = [];
   let flying: typeof waiting = [];
   let batch = 0;
-  const any = (op: Op, then: (verdict: Verdict) => void): void => void waiting.push({ op, then });
+  const any = (op: Op, follow: (verdict: Verdict) => void): void => void waiting.push({ op, follow });
   return {
-    task: (op, then) => any(op, then as (verdict: Verdict) => void),
+    task: (op, follow) => any(op, follow as (verdict: Verdict) => void),
     any,
     take() {
       if (flying.length > 0 || waiting.length === 0) return undefined;
@@ -40,7 +40,7 @@ export function createOpQueue(): OpQueue {
       assert(verdicts.length === flying.length, 'one verdict per op', { ops: flying.length, verdicts: verdicts.length });
       const entries = flying;
       flying = [];
-      for (const [index, entry] of entries.entries()) entry.then(verdicts[index]!);
+      for (const [index, entry] of entries.entries()) entry.follow(verdicts[index]!);
     },
     get waiting() {
       return waiting.length;
