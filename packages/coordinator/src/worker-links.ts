@@ -83,7 +83,7 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
       closed(code, reason) {
         links.delete(id);
         corked.delete(link);
-        ports.offer({ kind: 'linkClosed', link: id, reason: `${code} ${reason}`.trim() });
+        ports.offer({ kind: 'linkClosed', link: id, reason: closeWords(code, reason) });
       },
     };
     const wire = attachLink(socket, handlers, { helloWithinMs: ports.helloWithinMs });
@@ -181,3 +181,9 @@ function admit(request: IncomingMessage, ports: WorkerLinksPorts): Principal | R
 
 const secret = (): string => Buffer.from(nodeEntropy.bytes(32)).toString('base64url');
 const OWNERS_MAX = 10_000;
+
+/** Why a link closed, for people: most closes carry no reason, and 1006 means that nobody said goodbye. */
+function closeWords(code: number, reason: string): string {
+  if (reason !== '') return `${reason} (${code})`;
+  return code === 1006 ? 'its connection broke' : `its connection closed with code ${code}`;
+}
