@@ -9,7 +9,15 @@ export type WorkerInput =
   /** First of all: begin to dial. */
   | { readonly kind: 'started' }
   | { readonly kind: 'linkOpened'; readonly link: number }
-  | { readonly kind: 'dialFailed'; readonly link: number; readonly reason: string; readonly terminal: boolean }
+  | {
+      readonly kind: 'dialFailed';
+      readonly link: number;
+      readonly reason: string;
+      /** Dialling again cannot help. */
+      readonly terminal: boolean;
+      /** The close code that says why, when terminal: `WorkerEnd` of the shell carries it. */
+      readonly code?: number | undefined;
+    }
   | { readonly kind: 'linkClosed'; readonly link: number; readonly code: number; readonly reason: string }
   | { readonly kind: 'frameReceived'; readonly link: number; readonly frame: CoordinatorFrame }
   | { readonly kind: 'rubbishReceived'; readonly link: number; readonly reason: string }

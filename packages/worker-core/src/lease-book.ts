@@ -1,0 +1,223 @@
+/**
+ * The leases of a worker and the slots they run on: what the table decides, done.
+ *
+ * B1 A slot belongs to one attempt from `start` to its end; nothing else frees it.
+ * B2 The digest names what the coordinator may believe to be held: accepted, not yet reported as finished or given back.
+ */
+import { createDeadlines, type MonoMs, monoMs } from '@holdfast/kernel';
+import { leaseText, type LeaseKey, type RunId, type RunSpec } from '@holdfast/model';
+import { type AssignedLease, createHeldDigest, type HeldDigest, type Welcome, type WorkerMessage } from '@holdfast/protocol';
+import type { Lane } from '@holdfast/reconnection-core';
+import type { WorkerEffect, WorkerOrder } from './contract.ts';
+import { LEASE_TABLE, type LeaseInput, type LeaseState } from './table.ts';
+
+export interface Lease {
+  readonly key: LeaseKey;
+  readonly text: string;
+  readonly order: WorkerOrder;
+  readonly onDisconnect: AssignedLease['onDisconnect'];
+  state: LeaseState;
+  slot: number | undefined;
+  /** Messages that carry its result, in order; offered in session number `offeredIn`. */
+  result: readonly WorkerMessage[];
+  offeredIn: number;
+  /** Checkpoints not yet committed, by `seq`. */
+  readonly checkpoints: Map<number, WorkerMessage>;
+}
+
+export interface Run {
+  readonly id: RunId;
+  readonly spec: RunSpec;
+}
+
+/** What the parts of the node share: state by reference, and the ways out. */
+export interface Shared {
+  readonly runs: Map<number, Run>;
+  /** Between `fresh` and `reconciled` (W3). */
+  reconciling: boolean;
+  sessionNumber: number;
+  welcome: Welcome | undefined;
+  renewedAt: MonoMs;
+  /** New leases are taken. */
+  working(): boolean;
+  now(): MonoMs;
+  emit(effect: WorkerEffect): void;
+  offer(lane: Lane, payload: WorkerMessage, key?: string): void;
+  note(level: 'debug' | 'info' | 'warn', event: string, details?: Record<string, string | number | boolean>): void;
+}
+
+export interface LeaseBook {
+  readonly leases: ReadonlyMap<string, Lease>;
+  readonly held: HeldDigest;
+  accept(run: number, assigned: AssignedLease): void;
+  withLease(key: LeaseKey, act: (lease: Lease) => void): void;
+  decide(lease: Lease, input: LeaseInput): void;
+  /** Frees the slot of an attempt that has ended. */
+  freeSlot(lease: Lease): void;
+  remove(lease: Lease): void;
+  fillSlots(): void;
+  /** Whether `fillSlots` would do something. */
+  fillable(): boolean;
+  /** Gives back what no process was started for. */
+  giveBackWaiting(): void;
+  /** Leases are renewed as of `at`. */
+  renew(at: MonoMs): void;
+  disarm(lease: Lease): void;
+  /** Ends what was not renewed in time (W4). */
+  expired(): void;
+  expiry(): MonoMs | undefined;
+  /** Another number of slots; attempts that run on slots beyond it end there. */
+  resize(slots: number): void;
+}
+
+/** Creates an empty book. */
+export function createLeaseBook(shared: Shared, slots: number): LeaseBook {
+  const leases = new Map<string, Lease>();
+  const waiting: Lease[] = [];
+  const held = createHeldDigest();
+  const expiry = createDeadlines<string>();
+  let slotCount = slots;
+  let freeSlots = Array.from({ length: slots }, (_, slot) => slot);
+
+  const withLease = (key: LeaseKey, act: (lease: Lease) => void): void => {
+    const lease = leases.get(leaseText(key));
+    if (lease) act(lease);
+  };
+
+  function accept(run: number, assigned: AssignedLease): void {
+    const key: LeaseKey = { run, n: assigned.n, epoch: assigned.epoch };
+    const text = leaseText(key);
+    // W1: a repeated assignment changes nothing.
+    if (leases.has(text)) return;
+    const { n: _n, epoch: _epoch, onDisconnect, ...rest } = assigned;
+    const lease: Lease = {
+      key,
+      text,
+      order: { ...key, ...rest } as WorkerOrder,
+      onDisconnect,
+      state: 'waiting',
+      slot: undefined,
+      result: [],
+      offeredIn: 0,
+      checkpoints: new Map(),
+    };
+    leases.set(text, lease);
+    held.add(text);
+    arm(lease);
+    if (!shared.working() || !shared.runs.has(run)) decide(lease, 'givenBack');
+    else waiting.push(lease);
+  }
+
+  function fillSlots(): void {
+    while (freeSlots.length > 0 && waiting.length > 0) decide(waiting.shift()!, 'slotFreed');
+  }
+
+  function decide(lease: Lease, input: LeaseInput): void {
+    switch (LEASE_TABLE[lease.state][input]) {
+      case 'start':
+        lease.state = 'starting';
+        lease.slot = freeSlots.shift();
+        shared.emit({ kind: 'start', order: lease.order, run: shared.runs.get(lease.key.run)!, slot: lease.slot! });
+        break;
+      case 'noteStarted':
+        lease.state = 'running';
+        if (!shared.reconciling) shared.offer('normal', { t: 'started', ...lease.key });
+        break;
+      case 'kill':
+        held.remove(lease.text);
+        expiry.clear(lease.text);
+        if (lease.state !== 'returning') shared.emit({ kind: 'stop', lease: lease.key });
+        lease.state = 'stopping';
+        break;
+      case 'killAndRelease':
+        shared.emit({ kind: 'stop', lease: lease.key });
+        lease.state = 'returning';
+        expiry.clear(lease.text);
+        break;
+      case 'release':
+        remove(lease);
+        shared.offer('high', { t: 'released', ...lease.key, reason: 'not started' });
+        break;
+      case 'freeSlotAndRelease':
+        freeSlot(lease);
+        remove(lease);
+        shared.offer('high', { t: 'released', ...lease.key, reason: 'stopped on request' });
+        break;
+      case 'freeSlot':
+        freeSlot(lease);
+        remove(lease);
+        break;
+      case 'drop':
+      case 'forget':
+        remove(lease);
+        break;
+      case 'notePaused':
+      case 'finish':
+      case 'passPause':
+      case 'ignore':
+        break;
+    }
+  }
+
+  function remove(lease: Lease): void {
+    leases.delete(lease.text);
+    held.remove(lease.text);
+    expiry.clear(lease.text);
+    const index = waiting.indexOf(lease);
+    if (index >= 0) waiting.splice(index, 1);
+  }
+
+  function freeSlot(lease: Lease): void {
+    if (lease.slot === undefined) return;
+    if (lease.slot < slotCount) freeSlots.push(lease.slot);
+    freeSlots.sort((a, b) => a - b);
+    lease.slot = undefined;
+  }
+
+  function renew(at: MonoMs): void {
+    shared.renewedAt = at;
+    for (const lease of leases.values()) arm(lease);
+  }
+
+  /** W4: sets when the worker's own clock ends the lease. */
+  function arm(lease: Lease): void {
+    if (!shared.welcome || lease.onDisconnect === 'hedge' || lease.state === 'finished') return;
+    const span = lease.onDisconnect === 'replace' ? shared.welcome.leaseTtlMs : shared.welcome.lostAfterMs;
+    expiry.set(lease.text, monoMs(shared.renewedAt + SAFE_SHARE * span));
+  }
+
+  function expired(): void {
+    for (const text of expiry.due(shared.now())) {
+      const lease = leases.get(text);
+      if (!lease) continue;
+      shared.note('warn', 'lease.expired', { lease: text, unrenewedMs: Math.round(shared.now() - shared.renewedAt) });
+      decide(lease, 'givenBack');
+    }
+  }
+
+  return {
+    leases,
+    held,
+    accept,
+    withLease,
+    decide,
+    freeSlot,
+    remove,
+    fillSlots,
+    fillable: () => waiting.length > 0 && freeSlots.length > 0,
+    giveBackWaiting() {
+      for (const lease of [...waiting]) decide(lease, 'givenBack');
+    },
+    renew,
+    disarm: (lease) => expiry.clear(lease.text),
+    expired,
+    expiry: () => expiry.next(),
+    resize(count) {
+      slotCount = count;
+      const used = new Set([...leases.values()].map((lease) => lease.slot).filter((slot) => slot !== undefined));
+      freeSlots = Array.from({ length: count }, (_, slot) => slot).filter((slot) => !used.has(slot));
+    },
+  };
+}
+
+const SAFE_SHARE = 0.8;

@@ -1,0 +1,133 @@
+/**
+ * What becomes of attempts: their news, checkpoints and results, offered until the coordinator has committed or refused them (W2).
+ *
+ * O1 Before the coordinator has reconciled nothing is offered (W3); `reconcile` offers what is still wanted.
+ */
+import { type MonoMs, monoMs } from '@holdfast/kernel';
+import { leaseText } from '@holdfast/model';
+import type { WorkerMessage } from '@holdfast/protocol';
+import type { WorkerAttemptEvent } from './contract.ts';
+import type { Lease, LeaseBook, Shared } from './lease-book.ts';
+import { cutResult } from './result-parts.ts';
+import { LEASE_TABLE } from './table.ts';
+
+export interface Results {
+  /** The executor reports. */
+  attempted(event: WorkerAttemptEvent): void;
+  /** The coordinator has committed the message offered with this key. */
+  settled(key: string): void;
+  /** The coordinator wants `keep` of the inventory that was answered at `inventoryAt`, and nothing else. */
+  reconcile(keep: ReadonlySet<string>, inventoryAt: MonoMs): void;
+}
+
+export function createResults(shared: Shared, book: LeaseBook): Results {
+  function attempted(event: WorkerAttemptEvent): void {
+    const lease = book.leases.get(leaseText(event.lease));
+    if (!lease) return;
+    switch (event.kind) {
+      case 'started':
+        book.decide(lease, 'attemptStarted');
+        break;
+      case 'cases':
+        shared.offer('background', { t: 'progress', ...lease.key, cases: event.cases as never });
+        break;
+      case 'note':
+        shared.offer('background', {
+          t: 'progress',
+          ...lease.key,
+          cases: [],
+          ...(event.note === undefined ? {} : { note: event.note }),
+          ...(event.fraction === undefined ? {} : { fraction: event.fraction }),
+        });
+        break;
+      case 'log':
+        shared.offer('background', { t: 'log', ...lease.key, offset: event.offset, stream: event.stream, text: event.text });
+        break;
+      case 'checkpoint':
+        checkpointed(lease, { t: 'checkpoint', ...lease.key, seq: event.seq, data: event.data as never });
+        break;
+      case 'paused':
+        if (LEASE_TABLE[lease.state].attemptPaused === 'notePaused') {
+          lease.state = event.paused ? 'paused' : 'running';
+          if (!shared.reconciling) shared.offer('normal', { t: 'paused', ...lease.key, paused: event.paused });
+        }
+        break;
+      case 'ended':
+        if (LEASE_TABLE[lease.state].attemptEnded === 'finish') finish(lease, event);
+        else book.decide(lease, 'attemptEnded');
+        break;
+    }
+  }
+
+  function checkpointed(lease: Lease, message: Extract<WorkerMessage, { t: 'checkpoint' }>): void {
+    if (LEASE_TABLE[lease.state].attemptEnded !== 'finish') return;
+    lease.checkpoints.set(message.seq, message);
+    if (!shared.reconciling) shared.offer('high', message, `${lease.text}/${message.seq}`);
+  }
+
+  function finish(lease: Lease, event: Extract<WorkerAttemptEvent, { kind: 'ended' }>): void {
+    const { parts, result } = cutResult(event.result, PART_CHARACTERS_MAX);
+    lease.result = [
+      ...parts.map((cases, part): WorkerMessage => ({ t: 'part', ...lease.key, part, cases: cases as never })),
+      { t: 'finished', ...lease.key, ...(parts.length > 0 ? { parts: parts.length } : {}), result: result as never },
+    ];
+    lease.state = 'finished';
+    lease.checkpoints.clear();
+    book.disarm(lease);
+    book.freeSlot(lease);
+    if (!shared.reconciling) offerResult(lease);
+  }
+
+  /** From here on the heartbeat does not name the lease: its result is on the way. */
+  function offerResult(lease: Lease): void {
+    lease.offeredIn = shared.sessionNumber;
+    book.held.remove(lease.text);
+    const last = lease.result.length - 1;
+    for (const [index, message] of lease.result.entries()) shared.offer('high', message, index === last ? lease.text : undefined);
+  }
+
+  function settled(key: string): void {
+    const [text = '', seq] = key.split('/');
+    const lease = book.leases.get(text);
+    if (!lease) return;
+    if (seq === undefined) book.decide(lease, 'settled');
+    else if (lease.checkpoints.delete(Number(seq))) shared.emit({ kind: 'checkpointSettled', lease: lease.key, seq: Number(seq) });
+  }
+
+  function reconcile(keep: ReadonlySet<string>, inventoryAt: MonoMs): void {
+    if (shared.reconciling) forgetIdleRuns();
+    shared.reconciling = false;
+    book.renew(monoMs(Math.max(shared.renewedAt, inventoryAt)));
+    for (const lease of [...book.leases.values()]) {
+      if (!isMine(lease)) continue;
+      if (!keep.has(lease.text)) {
+        shared.note('info', 'lease.refused', { lease: lease.text, state: lease.state });
+        book.decide(lease, 'revoked');
+      } else if (lease.state === 'finished') {
+        if (lease.offeredIn !== shared.sessionNumber) offerResult(lease);
+      } else {
+        book.held.add(lease.text);
+        if (lease.state === 'running' || lease.state === 'paused') shared.offer('normal', { t: 'started', ...lease.key });
+        if (lease.state === 'paused') shared.offer('normal', { t: 'paused', ...lease.key, paused: true });
+        for (const [seq, message] of lease.checkpoints) shared.offer('high', message, `${lease.text}/${seq}`);
+      }
+    }
+  }
+
+  /** The runs of a former session may be over without a word of it here; one that goes on is told again. */
+  function forgetIdleRuns(): void {
+    const busy = new Set([...book.leases.values()].map((lease) => lease.key.run));
+    for (const run of shared.runs.keys()) {
+      if (busy.has(run)) continue;
+      shared.runs.delete(run);
+      shared.emit({ kind: 'forgetRun', run });
+    }
+  }
+
+  return { attempted, settled, reconcile };
+}
+
+/** Whether the coordinator has not taken it away. */
+export const isMine = (lease: Lease): boolean => lease.state !== 'stopping';
+
+const PART_CHARACTERS_MAX = 262_144;
