@@ -82,6 +82,8 @@ export function createInventories(
       if (named.has(lease.text)) {
         keep.push(lease.key);
         worker.digest.add(lease.text);
+        // It has the run of a lease that it holds.
+        worker.knownRuns.add(lease.key.run);
         if (lease.hedged) leases.unhedge(worker, lease);
       } else if (lease.incarnation === worker.incarnation) leases.released(worker, lease.key, () => {});
       else leases.lost(worker, lease.key, `${worker.registration.name} was started anew`);
