@@ -6,7 +6,6 @@
  * S2 The outcome depends on the seed and the code alone.
  */
 import { createRandom, errorText } from '@holdfast/kernel';
-import { leaseText } from '@holdfast/model';
 import { createMemoryStore } from '@holdfast/task-store/memory';
 import { createAcceptedChecker } from './checkers/accepted.ts';
 import { createExecutionCheckers } from './checkers/executions.ts';
@@ -15,13 +14,14 @@ import { createLeaseCheckers } from './checkers/leases.ts';
 import { createLivenessChecker, createMemoryChecker } from './checkers/quiet.ts';
 import { createReplayChecker } from './checkers/replay.ts';
 import { createClient } from './client.ts';
+import { crashed, createWorker, type World } from './cluster-worker.ts';
 import { createCoordinatorProcess, digest } from './coordinator-process.ts';
 import { createFaultPlan } from './faults.ts';
 import { type Checker, createHistory, type Execution, Violation } from './history.ts';
 import { createNetwork } from './network.ts';
 import { optionsOf, type SimulationOptions } from './options.ts';
+import { pendingOf } from './pending.ts';
 import { createVirtualTime } from './virtual-time.ts';
-import { createWorkerProcess, type WorkerProcess } from './worker-process.ts';
 
 export interface SimulationResult {
   readonly options: SimulationOptions;
@@ -42,30 +42,17 @@ export interface SimulationResult {
   readonly samples: Readonly<Record<string, number>>;
 }
 
-/** Runs one seed to its end or to the first violation. */
-export function simulate(seed: string, verbose?: (line: string) => void): SimulationResult {
+/** Puts the cluster together; nothing runs before time moves. */
+function createCluster(seed: string, verbose: ((line: string) => void) | undefined) {
   const random = createRandom(seed);
   const options = optionsOf(seed, random);
   const time = createVirtualTime();
   const history = createHistory(STORY_LINES, verbose);
   const store = createMemoryStore();
   const slots = Array.from({ length: options.workers }, (_, index) => 1 + random.fork(`slots ${index}`).below(options.slotsMax));
-  const total = slots.reduce((sum, each) => sum + each, 0);
-  const checkers: Checker[] = [
-    ...createAcceptedChecker(),
-    ...createLeaseCheckers(),
-    createReplayChecker(),
-    ...createHeldCheckers(),
-    ...createExecutionCheckers(),
-    createLivenessChecker(),
-    // A lease stays in memory while its end is on the way to the store, so twice the slots are justified.
-    createMemoryChecker({ workers: options.workers, runs: options.runs, delays: options.runs * options.tasksMax, leases: total * 3 }),
-  ];
+  const checkers = createCheckers(options, slots);
   const tell = (who: string, what: string): void => history.tell(time.now(), who, what);
-  const crashed = (error: unknown): void => {
-    throw error;
-  };
-  let activity = 0;
+  const phase = { activity: 0, healed: false };
   const covered: Record<string, number> = {};
   const cover = (what: string): void => void (covered[what] = (covered[what] ?? 0) + 1);
 
@@ -95,54 +82,21 @@ export function simulate(seed: string, verbose?: (line: string) => void): Simula
   });
 
   const open = new Map<string, Execution>();
-  const policies = (run: number, n: number): Execution['onDisconnect'] =>
-    store.rows().tasks.find((row) => row.run === run && row.n === n)!.onDisconnect;
-  const dials = random.fork('dials');
-  let healed = false;
-  const workers: WorkerProcess[] = slots.map((count, index) => {
-    const id = `w${index + 1}`;
-    const worker = createWorkerProcess(id, count, options, {
-      time,
-      random: random.fork(id),
-      attempts: random.fork('attempts'),
-      tell: (what) => tell(id, what),
-      dial(end, answer) {
-        time.after(network.delay(), () => {
-          if (!healed && dials.chance(options.faults.dialRefused)) return dials.chance(0.7) ? answer(undefined) : undefined;
-          answer(coordinator.accept((other) => network.open(end, other)));
-        });
-      },
-      started(order, incarnation) {
-        activity += 1;
-        const { run, n, epoch } = order;
-        const onDisconnect = policies(run, n);
-        const execution: Execution = {
-          lease: { run, n, epoch },
-          worker: id,
-          incarnation,
-          onDisconnect,
-          from: time.now(),
-          to: undefined,
-          stalled: false,
-        };
-        open.set(`${incarnation} ${leaseText(order)}`, execution);
-        for (const checker of checkers) checker.started?.(execution, order.resumeFrom?.seq);
-      },
-      stopped(lease, incarnation) {
-        activity += 1;
-        const execution = open.get(`${incarnation} ${leaseText(lease)}`)!;
-        open.delete(`${incarnation} ${leaseText(lease)}`);
-        execution.to = time.now();
-        for (const checker of checkers) checker.stopped?.(execution);
-      },
-      checkpointSettled(lease, seq) {
-        for (const checker of checkers) checker.checkpointSettled?.(lease, seq);
-      },
-      crashed,
-      left: () => faults.restartLater(worker, false),
-    });
-    return worker;
-  });
+  const world: World = {
+    options,
+    random,
+    time,
+    network,
+    coordinator,
+    store,
+    checkers,
+    open,
+    tell,
+    healed: () => phase.healed,
+    left: (worker) => faults.restartLater(worker, false),
+    moved: () => void (phase.activity += 1),
+  };
+  const workers = slots.map((count, index) => createWorker(world, `w${index + 1}`, count));
   const faults = createFaultPlan(options, {
     time,
     random: random.fork('faults'),
@@ -168,41 +122,14 @@ export function simulate(seed: string, verbose?: (line: string) => void): Simula
     stateOf: (key) => store.rows().runs.find((row) => row.key === key)?.state,
   });
 
-  /** Why something is not over yet. */
-  function pending(): string[] {
-    const why = [...client.pending()];
-    const rows = store.rows();
-    for (const run of rows.runs) {
-      if (run.state === 'finished' || run.state === 'cancelled') continue;
-      const left = rows.tasks.filter((row) => row.run === run.run && row.ended === null);
-      why.push(
-        `run ${run.run} is ${run.state}: ${left
-          .slice(0, 8)
-          .map(
-            (row) =>
-              `${row.run}.${row.n} ${row.state} e${row.epoch} f${row.fence}${row.ready ? ' ready' : ''}${row.blocked ? ` blocked ${row.blocked}` : ''}${row.delayMs ? ` delayed ${row.delayMs}` : ''}`,
-          )
-          .join(', ')}`,
-      );
-    }
-    if (rows.runs.length < options.runs) why.push(`${rows.runs.length} of ${options.runs} runs are there`);
-    for (const worker of workers) {
-      const node = worker.node?.snapshot();
-      if (node && (node.leases.length > 0 || node.unsettled > 0))
-        why.push(
-          `${worker.incarnation} (${node.state}) holds ${node.leases
-            .slice(0, 5)
-            .map((each) => `${each.lease} ${each.state}`)
-            .join(', ')}`,
-        );
-    }
-    const node = coordinator.node?.snapshot();
-    if (!node) why.push('the coordinator is down');
-    for (const each of node?.status.workers ?? [])
-      if (each.held > 0) why.push(`the coordinator thinks that ${each.id} (${each.state}) holds ${each.held}`);
-    for (const each of node?.status.ready ?? []) why.push(`the coordinator thinks that ${each.count} of ${each.class} are ready`);
-    return why;
-  }
+  return { options, random, time, history, store, slots, checkers, tell, phase, covered, coordinator, workers, faults, client };
+}
+
+/** Runs one seed to its end or to the first violation. */
+export function simulate(seed: string, verbose?: (line: string) => void): SimulationResult {
+  const { options, random, time, history, store, slots, checkers, tell, phase, covered, coordinator, workers, faults, client } =
+    createCluster(seed, verbose);
+  const pending = (): string[] => pendingOf(options.runs, store.rows(), client, workers, coordinator);
 
   function size(): void {
     const node = coordinator.node;
@@ -217,7 +144,7 @@ export function simulate(seed: string, verbose?: (line: string) => void): Simula
   /** Ends as soon as nothing is pending, or when nothing moves any more. */
   function heal(): void {
     tell('fault', 'healed');
-    healed = true;
+    phase.healed = true;
     faults.heal();
     client.heal();
     const end = time.now() + QUIET_MS + (3 * options.runs * options.tasksMax * options.taskMsMax) / slots[0]!;
@@ -225,8 +152,8 @@ export function simulate(seed: string, verbose?: (line: string) => void): Simula
     let before = -1;
     while (time.now() < end && time.now() - quietSince < QUIET_MS) {
       runUntil(time.now() + 2000);
-      if (activity !== before) quietSince = time.now();
-      before = activity;
+      if (phase.activity !== before) quietSince = time.now();
+      before = phase.activity;
       if (pending().length === 0) break;
     }
   }
@@ -242,12 +169,7 @@ export function simulate(seed: string, verbose?: (line: string) => void): Simula
     const end = { rows: store.rows(), pending: pending() };
     for (const checker of checkers) checker.ended?.(end);
   } catch (error) {
-    const checker = error instanceof Violation ? error.checker : 'crash';
-    const text =
-      error instanceof Violation
-        ? error.message
-        : `${errorText(error)}\n${error instanceof Error ? error.stack : ''} ${JSON.stringify((error as { details?: unknown }).details ?? {})}`;
-    violation = { checker, message: text };
+    violation = violationOf(error);
   }
   const rows = store.rows();
   return {
@@ -263,6 +185,27 @@ export function simulate(seed: string, verbose?: (line: string) => void): Simula
     covered,
     samples: Object.fromEntries(checkers.map((checker) => [checker.name, checker.samples])),
   };
+}
+
+function createCheckers(options: SimulationOptions, slots: readonly number[]): Checker[] {
+  const total = slots.reduce((sum, each) => sum + each, 0);
+  // A lease stays in memory while its end is on the way to the store, so more than the slots are justified.
+  const sizes = { workers: options.workers, runs: options.runs, delays: options.runs * options.tasksMax, leases: total * 3 };
+  return [
+    ...createAcceptedChecker(),
+    ...createLeaseCheckers(),
+    createReplayChecker(),
+    ...createHeldCheckers(),
+    ...createExecutionCheckers(),
+    createLivenessChecker(),
+    createMemoryChecker(sizes),
+  ];
+}
+
+function violationOf(error: unknown): SimulationResult['violation'] {
+  if (error instanceof Violation) return { checker: error.checker, message: error.message };
+  const details = JSON.stringify((error as { details?: unknown }).details ?? {});
+  return { checker: 'crash', message: `${errorText(error)} ${details}\n${error instanceof Error ? error.stack : ''}` };
 }
 
 const STORY_LINES = 40;
