@@ -4,7 +4,8 @@
  * B1 `done` is called for every message that was understood, after the verdicts it depends on.
  * B2 A message of a known type that does not fit its schema ends the session; one of an unknown type is answered and counted.
  */
-import { leaseText } from '@holdfast/model';
+import type { SaveCheckpoint } from '@holdfast/checkpoint-store';
+import { type Json, leaseText } from '@holdfast/model';
 import { CLOSE, type Registration, type WorkerMessage, workerMessage } from '@holdfast/protocol';
 import { tellRuns, type Worker } from './fleet.ts';
 import type { Leases } from './leases.ts';
@@ -76,7 +77,8 @@ export function createInbox(
 
   function save(worker: Worker, message: Extract<WorkerMessage, { t: 'checkpoint' }>, done: () => void): void {
     const { run, n, epoch, seq, data } = message;
-    shared.ops.any({ op: 'checkpoint.save', run, n, epoch, seq, data, wall: shared.wall() } as never, (verdict) => {
+    const op: SaveCheckpoint = { op: 'checkpoint.save', run, n, epoch, seq, data: data as Json, wall: shared.wall() };
+    shared.ops.any(op, (verdict) => {
       if (verdict.kind === 'refused') {
         shared.note('info', 'checkpoint.refused', { worker: worker.id, lease: leaseText(message), seq, reason: verdict.reason });
       } else shared.note('debug', 'checkpoint.saved', { lease: leaseText(message), seq });
