@@ -11,5 +11,15 @@ export function assert(claim: unknown, message: string, details: Readonly<Record
 
 /** Marks a place that the types prove unreachable. */
 export function unreachable(value: never): never {
-  throw new CodedError('KERNEL_ASSERTION', `keep an invariant: unreachable value ${JSON.stringify(value)}`);
+  throw new CodedError('KERNEL_ASSERTION', `keep an invariant: unreachable value ${plainText(value)}`);
+}
+
+/** JSON where there is one: of a bigint or a cycle there is none, and the assertion must not hide behind that. */
+function plainText(value: unknown): string {
+  try {
+    return String(JSON.stringify(value));
+  } catch {
+    /* ignored: the plain conversion follows. */
+    return String(value);
+  }
 }

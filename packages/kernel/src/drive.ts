@@ -7,10 +7,13 @@
  * D3 One turn drains at most `inputsPerTurnMax` inputs, then ticks.
  * D4 A tick more than `stallAfter` late first delivers the machine's own `stalled(by)` input, so that liveness
  *    deadlines move: what was sent meanwhile may already wait in the socket.
+ * D5 At most one timer waits at a time, none after `stop`. A machine whose deadline stays due after its tick, which
+ *    no machine should have, is called again once a millisecond: it neither blocks the process nor counts as late.
  */
+import { assert } from './assert.ts';
 import type { Machine } from './machine.ts';
 import type { Clock, Timers } from './ports.ts';
-import { type DurationMs, durationMs, elapsed, type MonoMs } from './units.ts';
+import { after, type DurationMs, durationMs, elapsed, type MonoMs } from './units.ts';
 
 export interface DrivePorts<Input, Effect> {
   readonly clock: Clock;
@@ -21,24 +24,24 @@ export interface DrivePorts<Input, Effect> {
   readonly crashed: (error: unknown) => void;
   /** Makes the input that tells the machine it slept for `by`; absent: the machine has no liveness deadlines. */
   readonly stalled?: (by: DurationMs) => Input;
-  /** Called at the end of each turn, when all its effects were performed: a place to flush batched frames. */
+  /** Called at the end of each turn, when all its effects were performed: a place to flush batched frames. Not after `stop`. */
   readonly turnEnded?: () => void;
 }
 
 export interface Driver<Input> {
   /** Queues a fact. It is handled in a later turn, in the order offered. Ignored after `stop`. */
   offer(input: Input): void;
-  /** Stops for good and drops queued inputs. */
+  /** Stops for good: queued inputs and the effects that are left of this turn are dropped, the timer is cancelled. */
   stop(): void;
 }
 
-/** Starts driving `machine`. */
+/** Starts driving `machine`: its first tick comes in the next turn, even without an input. */
 export function drive<Input, Effect>(machine: Machine<Input, Effect, unknown>, ports: DrivePorts<Input, Effect>): Driver<Input> {
   let queue: Input[] = [];
   let turnPlanned = false;
   let stopped = false;
-  let cancelTimer: (() => void) | undefined;
-  let timerAt: MonoMs | undefined;
+  /** The timer that waits, or that has fired: timers may fire early, so only the clock says whether it was time. */
+  let timer: { readonly at: MonoMs; waits: boolean; readonly cancel: () => void } | undefined;
 
   const performAll = (effects: readonly Effect[], now: MonoMs): void => {
     for (const effect of effects) {
@@ -53,18 +56,30 @@ export function drive<Input, Effect>(machine: Machine<Input, Effect, unknown>, p
     ports.timers.soon(turn);
   };
 
-  const planTimer = (): void => {
+  /** One timer at a time; it stays when the deadline did. */
+  const planTimer = (tickedAt: MonoMs): void => {
     const deadline = machine.deadline();
-    if (deadline === timerAt) return;
-    cancelTimer?.();
-    cancelTimer = undefined;
-    timerAt = deadline;
-    if (deadline === undefined) return;
-    const delay = Math.max(0, elapsed(ports.clock.mono(), deadline));
-    cancelTimer = ports.timers.set(durationMs(delay), () => {
-      cancelTimer = undefined;
+    assert(!Number.isNaN(deadline), 'a deadline is a time');
+    const at = deadline !== undefined && deadline <= tickedAt ? after(tickedAt, SPIN_GAP) : deadline;
+    if (timer?.waits && at === timer.at) return;
+    timer?.cancel();
+    timer = undefined;
+    if (at === undefined) return;
+    const delay = Math.max(0, elapsed(ports.clock.mono(), at));
+    const fired = (): void => {
+      if (timer) timer.waits = false;
       planTurn();
-    });
+    };
+    timer = { at, waits: true, cancel: ports.timers.set(durationMs(delay), fired) };
+  };
+
+  /** What is due at `now` is about to be done: its timer has served. */
+  const takeTimer = (now: MonoMs): number => {
+    if (timer === undefined || timer.at > now) return 0;
+    const late = elapsed(timer.at, now);
+    timer.cancel();
+    timer = undefined;
+    return late;
   };
 
   function turn(): void {
@@ -72,7 +87,7 @@ export function drive<Input, Effect>(machine: Machine<Input, Effect, unknown>, p
     if (stopped) return;
     try {
       const now = ports.clock.mono();
-      const late = timerAt === undefined ? 0 : elapsed(timerAt, now);
+      const late = takeTimer(now);
       if (ports.stalled && late > STALL_AFTER_MS) performAll(machine.handle(ports.stalled(durationMs(late)), now), now);
       const inputs = queue.length > INPUTS_PER_TURN_MAX ? queue.splice(0, INPUTS_PER_TURN_MAX) : queue;
       if (inputs === queue) queue = [];
@@ -80,13 +95,13 @@ export function drive<Input, Effect>(machine: Machine<Input, Effect, unknown>, p
         if (stopped) return;
         performAll(machine.handle(input, now), now);
       }
+      if (stopped) return;
       performAll(machine.tick(now), now);
-      timerAt = undefined;
-      cancelTimer?.();
-      cancelTimer = undefined;
+      if (stopped) return;
       ports.turnEnded?.();
+      if (stopped) return;
       if (queue.length > 0) planTurn();
-      planTimer();
+      planTimer(now);
     } catch (error) {
       stop();
       ports.crashed(error);
@@ -96,7 +111,8 @@ export function drive<Input, Effect>(machine: Machine<Input, Effect, unknown>, p
   function stop(): void {
     stopped = true;
     queue = [];
-    cancelTimer?.();
+    timer?.cancel();
+    timer = undefined;
   }
 
   planTurn();
@@ -112,3 +128,4 @@ export function drive<Input, Effect>(machine: Machine<Input, Effect, unknown>, p
 
 const INPUTS_PER_TURN_MAX = 256;
 const STALL_AFTER_MS = 500;
+const SPIN_GAP = durationMs(1);

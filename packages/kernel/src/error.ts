@@ -35,5 +35,6 @@ export function hasCode(error: unknown, code: string): boolean {
 
 /** The message of anything thrown, on one line. */
 export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/\s*[\r\n]+\s*/g, ' ');
 }

@@ -15,7 +15,7 @@ export interface Random {
   chance(p: number): boolean;
   /** One element. The list must not be empty. */
   pick<T>(from: readonly T[]): T;
-  /** An independent source for `label` (R2). */
+  /** An independent source for `label` (R2). The seed of a fork is `seed/label`, so a label that holds `/` names a fork of a fork. */
   fork(label: string): Random;
 }
 

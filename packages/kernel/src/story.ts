@@ -14,14 +14,14 @@ export interface Story {
   entries(): readonly StoryEntry[];
 }
 
-/** Creates a story of at most `entriesMax` entries (default 256). */
+/** Creates a story of at most `entriesMax` entries (default 256; 0: it keeps none). */
 export function createStory(entriesMax = 256): Story {
   const ring: StoryEntry[] = [];
   let start = 0;
   return {
     add(at, what) {
       if (ring.length < entriesMax) ring.push({ at, what });
-      else {
+      else if (entriesMax > 0) {
         ring[start] = { at, what };
         start = (start + 1) % entriesMax;
       }

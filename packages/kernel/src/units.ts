@@ -27,7 +27,7 @@ export const elapsed = (from: MonoMs, to: MonoMs): DurationMs => (to - from) as 
 
 /**
  * Reads a duration as people type it: `250ms`, `30s`, `5m`, `2h`, or a bare number of seconds.
- * Returns undefined for anything else, for negative values and for more than 24 hours' worth of digits.
+ * At most nine digits and three decimals, rounded to whole milliseconds; undefined for anything else, such as a sign.
  */
 export function parseDuration(text: string): DurationMs | undefined {
   const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)?$/.exec(text.trim());
@@ -36,10 +36,11 @@ export function parseDuration(text: string): DurationMs | undefined {
   return durationMs(Math.round(Number(match[1]) * factor));
 }
 
-/** A duration for people: `0.4 s`, `12.3 s`, `2 m 05 s`, `1 h 02 m`. */
+/** A duration for people: `0.4 s`, `12.3 s`, `2 m 05 s`, `1 h 02 m`. Negative ones show as `0.0 s`. */
 export function formatDuration(duration: DurationMs | number): string {
   const seconds = Math.max(0, duration) / 1000;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const tenths = seconds.toFixed(1);
+  if (Number(tenths) < 60) return `${tenths} s`;
   const whole = Math.round(seconds);
   if (whole < 3600) return `${Math.floor(whole / 60)} m ${pad(whole % 60)} s`;
   return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} m`;
