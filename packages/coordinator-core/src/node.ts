@@ -48,6 +48,7 @@ export interface Shared {
 export function createCoordinatorNode(options: CoordinatorOptions): CoordinatorNode {
   let state: CoordinatorSnapshot['state'] = 'new';
   let out: CoordinatorEffect[] = [];
+  let halted: CoordinatorEffect | undefined;
   let now = monoMs(0);
   let bootedAt = monoMs(0);
   let wallAtBoot = 0;
@@ -76,9 +77,8 @@ export function createCoordinatorNode(options: CoordinatorOptions): CoordinatorN
       out.push({ kind: 'note', level, event, details });
     },
     halt(code, message) {
+      if (state !== 'halted') halted = { kind: 'halted', code, message };
       state = 'halted';
-      // N2: whatever this turn was about to say stays unsaid.
-      out = [{ kind: 'halted', code, message }];
     },
   };
   const leases = createLeases(shared);
@@ -169,6 +169,14 @@ export function createCoordinatorNode(options: CoordinatorOptions): CoordinatorN
     }
   }
 
+  /** N2: once the node is halted, nothing but that is said, and once. */
+  function said(): readonly CoordinatorEffect[] {
+    if (state !== 'halted') return out;
+    const last = halted;
+    halted = undefined;
+    return last ? [last] : [];
+  }
+
   function plan(worker: Worker): void {
     const session = worker.session?.deadline();
     if (session === undefined) sessionDeadlines.clear(worker);
@@ -183,13 +191,13 @@ export function createCoordinatorNode(options: CoordinatorOptions): CoordinatorN
       now = at;
       out = [];
       if (state !== 'halted') take(input);
-      return out;
+      return said();
     },
     tick(at) {
       now = at;
       out = [];
       if (state !== 'halted' && state !== 'new') endTurn();
-      return out;
+      return said();
     },
     deadline() {
       if (state === 'halted' || state === 'new') return undefined;
