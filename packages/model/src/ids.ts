@@ -47,6 +47,6 @@ export const compareTasks = (a: TaskKey, b: TaskKey): number => a.run - b.run ||
 
 /** Reads `run.n.epoch` back. Returns undefined for anything else. */
 export function parseLease(text: string): LeaseKey | undefined {
-  const match = /^(\d{1,15})\.(\d{1,15})\.(\d{1,15})$/.exec(text);
+  const match = /^(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})$/.exec(text);
   return match ? { run: Number(match[1]), n: Number(match[2]), epoch: Number(match[3]) } : undefined;
 }

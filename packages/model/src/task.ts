@@ -49,9 +49,14 @@ export interface TestUnit {
   readonly pool?: string;
 }
 
-/** The same unit always gives the same text: key of history and of reports. */
-export const unitText = (unit: TestUnit): string =>
-  [unit.project ?? '', unit.pool ?? '', unit.file].filter((part, index) => index === 2 || part !== '').join(' | ');
+/**
+ * The same unit always gives the same text, another unit another one: key of history and of reports.
+ * `web | typescript | a.test.ts`; parts that are missing are left out, except that a pool without a project is `- | typescript | a.test.ts`.
+ */
+export function unitText({ project, pool, file }: TestUnit): string {
+  if (pool) return `${project || '-'} | ${pool} | ${file}`;
+  return project ? `${project} | ${file}` : file;
+}
 
 /** How a suite is run on a worker. Plain data, made by an adapter's `recognise`, understood by the same adapter's host. */
 export interface SuiteSpec {
