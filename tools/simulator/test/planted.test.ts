@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { simulateCopy } from './copy.ts';
 import { PLANTED_BUGS } from './planted.ts';
 
-const SEEDS = 120;
+const SEEDS = 80;
 
 for (const bug of PLANTED_BUGS) {
   test(`planted: ${bug.name} -> found by ${bug.foundBy.join(' or ')}`, { timeout: 60_000 }, () => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { simulateMany } from '../src/campaign.ts';
 import { simulate } from '../src/simulate.ts';
 
-const runs = Number(process.env['SIM_RUNS'] ?? 150);
+const runs = Number(process.env['SIM_RUNS'] ?? 100);
 const first = process.env['SIM_SEED'] ?? '100001';
 
 test(
