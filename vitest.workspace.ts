@@ -9,8 +9,11 @@ export default [
     ...source,
     test: {
       name: 'packages',
-      include: ['packages/*/test/**/*.test.ts', 'tools/*/test/**/*.test.ts'],
+      include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'tools/*/test/**/*.test.ts'],
       exclude: ['tools/e2e/**', '**/fixtures/**'],
+      // A guard against hanging, never a verdict on speed: machines are shared and noisy.
+      testTimeout: 60_000,
+      hookTimeout: 60_000,
     },
   }),
   defineProject({
