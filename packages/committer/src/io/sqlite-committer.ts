@@ -1,8 +1,7 @@
 /** A committer over one SQLite file, with all modules in one transaction. */
-import { CodedError, errorText } from '@holdfast/kernel';
+import { CodedError } from '@holdfast/kernel';
 import type Database from 'better-sqlite3';
-import { Kysely, SqliteDialect } from 'kysely';
-import { type Migration, Migrator } from 'kysely/migration';
+import type { Migration } from 'kysely/migration';
 import { createDispatch, inDoubt } from '../dispatch.ts';
 import type { Committer, StoreModule } from '../port.ts';
 import { explain, lockFile, openConnection, sqliteCode, type SqliteTx } from './sqlite-file.ts';
@@ -36,7 +35,12 @@ export async function openSqliteCommitter(options: SqliteOptions): Promise<Sqlit
   let db: Database.Database | undefined;
   try {
     db = openConnection(options.path, { readonly: false, ...(options.bytesMax === undefined ? {} : { bytesMax: options.bytesMax }) });
-    for (const module of options.modules) await migrate(db, module, options.path);
+    for (const module of options.modules) {
+      if (isCurrent(db, module, options.path)) continue;
+      // Loaded only where there is something to migrate: most starts need no schema builder.
+      const { migrate } = await import('./sqlite-migrations.ts');
+      await migrate(db, module, options.path);
+    }
     return createCommitter(db, options.modules, () => lock?.release());
   } catch (error) {
     db?.close();
@@ -105,9 +109,9 @@ function checkpointWal(db: Database.Database): void {
   else if (state!.log - state!.checkpointed >= WAL_PAGES) db.pragma('wal_checkpoint(PASSIVE)');
 }
 
-/** One migration table a module, so that modules come and go without touching each other's order. */
-async function migrate(db: Database.Database, module: SqliteModule, path: string): Promise<void> {
-  const table = `migrations_${module.name}`;
+/** Whether nothing is left to migrate. Errors: `STORE_TOO_NEW`. */
+function isCurrent(db: Database.Database, module: SqliteModule, path: string): boolean {
+  const table = migrationTable(module);
   const exists = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(table);
   const done = exists ? (db.prepare(`SELECT name FROM ${table} ORDER BY name`).pluck().all() as string[]) : [];
   const strange = done.filter((name) => !(name in module.migrations));
@@ -116,24 +120,11 @@ async function migrate(db: Database.Database, module: SqliteModule, path: string
       details: { path, module: module.name, unknown: strange },
     });
   }
-  if (done.length === Object.keys(module.migrations).length) return;
-  // Never destroyed: that would close the connection, which outlives it.
-  const kysely = new Kysely<unknown>({ dialect: new SqliteDialect({ database: db }) });
-  const migrator = new Migrator({
-    db: kysely,
-    provider: { getMigrations: () => Promise.resolve({ ...module.migrations }) },
-    migrationTableName: table,
-    migrationLockTableName: 'migrations_lock',
-  });
-  const { error, results } = await migrator.migrateToLatest();
-  if (error === undefined) return;
-  if (sqliteCode(error) !== '') throw error;
-  const failed = results?.find((result) => result.status === 'Error')?.migrationName ?? 'unknown';
-  throw new CodedError('STORE_FAILED', `migrate ${path}: ${module.name} ${failed}: ${errorText(error)}`, {
-    details: { path },
-    cause: error,
-  });
+  return done.length === Object.keys(module.migrations).length;
 }
+
+/** One migration table a module, so that modules come and go without touching each other's order. */
+export const migrationTable = (module: SqliteModule): string => `migrations_${module.name}`;
 
 /** 4 MiB at the usual page size: a checkpoint costs about a millisecond and comes seldom. */
 const WAL_PAGES = 1000;
