@@ -1,7 +1,18 @@
 /** What the HTTP API answers and takes, as plain data. The coordinator builds these, the client reads them. */
 import type { Scope } from '@holdfast/auth';
-import type { AttemptResult, Fingerprint, Json, RunId, RunSpec, RunState, TaskBody, TaskPolicy, TaskState } from '@holdfast/model';
-import type { LogTold, RunCounts, RunEvent } from '@holdfast/results';
+import type {
+  AttemptResult,
+  Fingerprint,
+  Json,
+  RunCounts,
+  RunId,
+  RunSpec,
+  RunState,
+  TaskBody,
+  TaskPolicy,
+  TaskState,
+} from '@holdfast/model';
+import type { LogTold, RunEvent } from '@holdfast/results';
 
 /** A run for people and clients. Its spec is left out: its environment may hold secrets. */
 export interface RunView {

@@ -1,6 +1,6 @@
 /** What clients ask for: each request is answered once, after what it asked for is durable. */
 import { durationMs } from '@holdfast/kernel';
-import { fingerprintDifferences, type RunId } from '@holdfast/model';
+import { fingerprintDifferences, NO_COUNTS, type RunId } from '@holdfast/model';
 import type { Op, Verdict } from '@holdfast/committer';
 import type { RunStopped } from '@holdfast/task-store';
 import type { ClientReply, ClientRequest } from './contract.ts';
@@ -223,18 +223,6 @@ export function createRequests(shared: Shared, leases: Leases): Requests {
     },
   };
 }
-
-const NO_COUNTS = {
-  total: 0,
-  remaining: 0,
-  passed: 0,
-  failed: 0,
-  errored: 0,
-  timedOut: 0,
-  cancelled: 0,
-  deadLetter: 0,
-  lostAttempts: 0,
-};
 
 const REFUSALS: Readonly<Record<string, string>> = {
   idempotency_mismatch: 'this idempotency key belongs to another submission',

@@ -1,6 +1,6 @@
 /** The runs that are not over, and how many runnable tasks there are by class: hints, the store decides. */
-import type { RunId, RunOrd } from '@holdfast/model';
-import type { RunCounts, RunRow } from '@holdfast/task-store';
+import type { RunCounts, RunId, RunOrd } from '@holdfast/model';
+import type { RunRow } from '@holdfast/task-store';
 
 export interface Run {
   readonly run: RunOrd;

@@ -1,3 +1,4 @@
+export { NO_COUNTS, type RunCounts } from './counts.ts';
 export { CODE_FIELDS, type Fingerprint, fingerprintClass, fingerprintDifferences } from './fingerprint.ts';
 export {
   compareTasks,

@@ -1,7 +1,8 @@
 /** The made-up run of `watch-a-run.ts`: events with the time before each, for a speed of 1. */
 import { createRandom, type Random } from '@holdfast/kernel';
 import type { AttemptResult, CaseResult } from '@holdfast/model';
-import type { RunCounts, RunEvent } from '../src/index.ts';
+import type { RunCounts } from '@holdfast/model';
+import type { RunEvent } from '../src/index.ts';
 
 export { createRandom };
 

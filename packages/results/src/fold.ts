@@ -10,9 +10,9 @@
  * Not responsible for: durations of later runs (`history.ts`), what the grades mean for the exit code (`verdict.ts`).
  */
 import { elapsed, type MonoMs } from '@holdfast/kernel';
-import type { CaseResult, Failure, Grade, RunState } from '@holdfast/model';
+import type { CaseResult, Failure, Grade, RunCounts, RunState } from '@holdfast/model';
 import { type FileGrade, type FileVerdict, type IsQuarantined, judgeTask } from './grade.ts';
-import type { AttemptFinished, AttemptLost, RunCounts, RunEvent, TaskTold } from './run-event.ts';
+import type { AttemptFinished, AttemptLost, RunEvent, TaskTold } from './run-event.ts';
 import { attemptOf, caseKey, createTaskRecord, firstLineOf, type TaskRecord } from './task-record.ts';
 
 export interface FoldOptions {

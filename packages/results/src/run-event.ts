@@ -6,24 +6,9 @@
  * V3 Events may be told again after a reconnect; (n, epoch) is the identity of an attempt.
  * V4 Unknown kinds and unknown fields are ignored by readers, so that either side may be older.
  */
-import type { AttemptResult, CaseResult, Epoch, RunState, TaskBody, TaskNo, TaskState } from '@holdfast/model';
+import type { AttemptResult, CaseResult, Epoch, RunCounts, RunState, TaskBody, TaskNo, TaskState } from '@holdfast/model';
 
 export type RunEvent = RunTold | WorkerTold | TaskTold | CasesTold | AttemptFinished | AttemptLost | LogTold | RunEnded;
-
-/** All counters of a run; `total` is the sum of those that follow `remaining`, and of `remaining`. Same fields as the store's. */
-export interface RunCounts {
-  readonly total: number;
-  /** Not terminal. */
-  readonly remaining: number;
-  readonly passed: number;
-  readonly failed: number;
-  readonly errored: number;
-  readonly timedOut: number;
-  readonly cancelled: number;
-  readonly deadLetter: number;
-  /** Attempts lost with their machine; not part of the sum. */
-  readonly lostAttempts: number;
-}
 
 /** The run is in this state now. First event of every stream. */
 export interface RunTold {

@@ -1,7 +1,8 @@
 /** Short ways to write events. */
 import { monoMs, type MonoMs } from '@holdfast/kernel';
 import type { AttemptResult, CaseResult } from '@holdfast/model';
-import { createRunFold, type FoldOptions, type RunCounts, type RunEvent, type RunFold } from '../src/index.ts';
+import type { RunCounts } from '@holdfast/model';
+import { createRunFold, type FoldOptions, type RunEvent, type RunFold } from '../src/index.ts';
 
 export const at = (ms: number): MonoMs => monoMs(ms);
 

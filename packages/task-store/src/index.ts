@@ -23,7 +23,6 @@ export type {
   ReleaseAttempt,
   ResumedRun,
   ResumeRun,
-  RunCounts,
   RunNow,
   RunRow,
   RunStopped,

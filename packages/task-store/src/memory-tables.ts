@@ -1,8 +1,7 @@
 /** The rows of the store in Maps, with the indexes that the ops need. */
 import type { MemoryTx } from '@holdfast/committer/memory';
-import { compareTasks, isTerminal, type LeaseKey, leaseText, type RunOrd, type TaskNo } from '@holdfast/model';
+import { compareTasks, isTerminal, type LeaseKey, leaseText, type RunCounts, type RunOrd, type TaskNo } from '@holdfast/model';
 import { isActive } from './attempt-ops.ts';
-import type { RunCounts } from './ops.ts';
 import { createReadyIndex } from './ready-index.ts';
 import type { AttemptRecord, EventRecord, RunRecord, TaskDescription, TaskRecord, TaskRows, TaskTables, WorkerRecord } from './tables.ts';
 

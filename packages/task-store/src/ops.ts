@@ -16,6 +16,7 @@ import type {
   Incarnation,
   LeaseKey,
   OnDisconnect,
+  RunCounts,
   RunId,
   RunOrd,
   RunSpec,
@@ -58,21 +59,6 @@ export interface RunRow {
   /** The class of workers that may run its tasks. */
   readonly class: string;
   readonly counts: RunCounts;
-}
-
-/** All counters of a run; `total` is the sum of the rest. */
-export interface RunCounts {
-  readonly total: number;
-  /** Not terminal. */
-  readonly remaining: number;
-  readonly passed: number;
-  readonly failed: number;
-  readonly errored: number;
-  readonly timedOut: number;
-  readonly cancelled: number;
-  readonly deadLetter: number;
-  /** Attempts lost with their machine; not part of the sum. */
-  readonly lostAttempts: number;
 }
 
 export interface WorkerRow {

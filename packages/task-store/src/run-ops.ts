@@ -1,6 +1,6 @@
 /** Decisions about runs as wholes: opening, adding, sealing, stopping, going on, and a coordinator's start. */
 import type { Verdict } from '@holdfast/committer';
-import type { TaskSpec } from '@holdfast/model';
+import { NO_COUNTS, type TaskSpec } from '@holdfast/model';
 import type {
   AddedTasks,
   AddTasks,
@@ -70,17 +70,7 @@ export function openRun(tables: TaskTables, op: OpenRun): Verdict<OpenedRun> {
     version: 1,
     created: op.wall,
     ended: null,
-    counts: {
-      total: 0,
-      remaining: 0,
-      passed: 0,
-      failed: 0,
-      errored: 0,
-      timedOut: 0,
-      cancelled: 0,
-      deadLetter: 0,
-      lostAttempts: 0,
-    },
+    counts: NO_COUNTS,
   });
   tables.insertEvent({
     run,

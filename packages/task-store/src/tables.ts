@@ -18,8 +18,9 @@ import type {
   TaskPolicy,
   TaskState,
   WorkerId,
+  RunCounts,
 } from '@holdfast/model';
-import type { ReadyCount, RunCounts } from './ops.ts';
+import type { ReadyCount } from './ops.ts';
 
 export interface RunRecord {
   readonly run: RunOrd;

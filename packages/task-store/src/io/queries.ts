@@ -1,7 +1,6 @@
 /** Queries of the reader thread: everything that people, reports and the dashboard ask. Pages are keyset pages. */
-import type { AttemptResult, Json, RunSpec, TaskBody, TaskPolicy, TaskState } from '@holdfast/model';
+import type { AttemptResult, Json, RunCounts, RunSpec, TaskBody, TaskPolicy, TaskState } from '@holdfast/model';
 import type { Kysely } from 'kysely';
-import type { RunCounts } from '../ops.ts';
 import type { AttemptState, EventRecord } from '../tables.ts';
 import type { TaskSchema } from './query-schema.ts';
 

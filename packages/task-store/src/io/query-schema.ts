@@ -1,5 +1,5 @@
 /** The tables as Kysely sees them: `schema.ts` in types. Booleans are 0 or 1, JSON is text. */
-import type { RunCounts } from '../ops.ts';
+import type { RunCounts } from '@holdfast/model';
 import type { EventRecord, TaskRecord } from '../tables.ts';
 
 export interface TaskSchema {

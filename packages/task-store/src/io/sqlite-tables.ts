@@ -1,7 +1,6 @@
 /** The rows of the store in SQLite, by prepared statements. */
 import type { SqliteStatement, SqliteTx } from '@holdfast/committer/sqlite';
-import type { AttemptResult, Json, LeaseKey, RunSpec, TaskBody, TaskPolicy } from '@holdfast/model';
-import type { RunCounts } from '../ops.ts';
+import type { AttemptResult, Json, LeaseKey, RunCounts, RunSpec, TaskBody, TaskPolicy } from '@holdfast/model';
 import type {
   AttemptRecord,
   EventRecord,
