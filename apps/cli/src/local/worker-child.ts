@@ -2,10 +2,13 @@
  * A local worker of one run, started by `holdfast run`. Its settings come as one JSON line on standard input, and the
  * end of that stream means that the run's process is gone: then it stops what runs and leaves.
  */
-import { startWorker } from '@holdfast/worker';
-import { openProcessLog } from '@holdfast/worker-app';
+import { enableCompileCache } from 'node:module';
 import { createInterface } from 'node:readline';
 import type { ChildSettings } from './child-settings.ts';
+
+enableCompileCache?.();
+// The rest loads behind the cache.
+const [{ startWorker }, { openProcessLog }] = await Promise.all([import('@holdfast/worker'), import('@holdfast/worker-app')]);
 
 // Ctrl-C in a terminal reaches the whole group: the run's process decides what it means.
 process.on('SIGINT', () => {});

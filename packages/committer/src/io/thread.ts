@@ -1,5 +1,7 @@
 /* oxlint-disable unicorn/require-post-message-target-origin -- worker threads have no origins. */
 /** The owner's side of a store thread: numbered requests, one reply each; a thread that dies fails all that wait. */
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { CodedError } from '@holdfast/kernel';
 import { decodeError, type Reply, type Request } from './thread-messages.ts';
@@ -16,7 +18,7 @@ export async function startThread(entry: string, data: unknown, lostCode: string
   const url = siblingUrl(import.meta.url, entry);
   // Sources need the condition by which packages of the workspace find each other's sources.
   const execArgv = url.endsWith('.ts') ? ['--conditions=@holdfast/source'] : [];
-  const worker = new Worker(new URL(url), { workerData: data, execArgv });
+  const worker = new Worker(new URL(url), { workerData: data, execArgv, env: threadEnv() });
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>();
   let nextId = 1;
   let lost: CodedError | undefined;
@@ -69,6 +71,12 @@ export async function startThread(entry: string, data: unknown, lostCode: string
       return ended;
     },
   };
+}
+
+/** A thread does not share its process's cache of compiled code unless it is told where that is. */
+function threadEnv(): NodeJS.ProcessEnv {
+  const versioned = getCompileCacheDir?.();
+  return versioned === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: dirname(versioned) };
 }
 
 /**

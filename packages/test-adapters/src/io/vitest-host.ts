@@ -10,7 +10,7 @@
  * Units of the pool `typescript` are one per project: the type checker looks at the whole project at every start.
  */
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createRequire, enableCompileCache } from 'node:module';
 import { join, normalize, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Failure, TestUnit } from '@holdfast/model';
@@ -22,6 +22,8 @@ import { siblingProgram } from './program.ts';
 import type { Project, Specification, Vitest, VitestNode } from './vitest-api.ts';
 import { createVitestReporter, type VitestReporter } from './vitest-report.ts';
 
+// Vitest is several hundred kilobytes of code, compiled anew by each host otherwise. Test processes are not affected.
+enableCompileCache?.();
 serveHost(openVitest);
 
 async function openVitest({ cwd, suite, slot }: OpenRequest): Promise<HostRunner> {
