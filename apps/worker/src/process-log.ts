@@ -13,7 +13,10 @@ export interface ProcessLog {
 export function openProcessLog(path: string, level: string, alsoStderr = false): ProcessLog {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const file = pino.destination({ dest: path, sync: true, mode: 0o600 });
-  const streams = [{ level: 'trace' as const, stream: file }, ...(alsoStderr ? [{ level: 'trace' as const, stream: pino.destination(2) }] : [])];
+  const streams = [
+    { level: 'trace' as const, stream: file },
+    ...(alsoStderr ? [{ level: 'trace' as const, stream: pino.destination(2) }] : []),
+  ];
   const log = pino({ level, base: { pid: process.pid } }, pino.multistream(streams));
   return {
     log: (lineLevel, event, details) => log[lineLevel]({ event, ...details }),

@@ -17,21 +17,27 @@ export interface ServeWorkerIo {
 /**
  * Works until a signal comes or dialling cannot help; resolves with the exit code: 0 after a goodbye, 77 when the
  * coordinator refuses the token, 69 when it refuses this worker for another reason.
- * Errors: `SETTING_INVALID` (2), `FILE_UNREADABLE` (78), `DATA_NOT_WRITABLE` (78), each with `details.exitCode`.
+ * Errors: `SETTING_INVALID` (2), `FILE_UNREADABLE`, `DATA_NOT_WRITABLE`, `CHECKOUT_UNREADABLE` (78), each with `details.exitCode`.
  */
 export async function serveWorker(settings: WorkerSettings, io: ServeWorkerIo): Promise<number> {
   const url = required(settings.connect, '--connect URL', 'HOLDFAST_CONNECT');
   const token = settings.token ?? (settings.tokenFile === undefined ? undefined : readText(settings.tokenFile));
   const data = resolve(io.cwd, settings.data);
+  // First of all: it makes the folder.
+  const id = keptWorkerId(data);
   const place = readFingerprint(io.cwd);
   const name = settings.name ?? hostname();
   const slots = settings.slots ?? availableParallelism();
-  const { log, close } = openProcessLog(join(data, 'logs', `worker-${process.pid}.log`), settings.logLevel, settings.logLevel === 'debug' || settings.logLevel === 'trace');
+  const { log, close } = openProcessLog(
+    join(data, 'logs', `worker-${process.pid}.log`),
+    settings.logLevel,
+    settings.logLevel === 'debug' || settings.logLevel === 'trace',
+  );
   const worker = startWorker({
     url,
     token: required(token, '--token or --token-file', 'HOLDFAST_TOKEN').trim(),
     ...(settings.tlsCa === undefined ? {} : { tls: { ca: readText(settings.tlsCa) } }),
-    id: keptWorkerId(data),
+    id,
     name,
     slots,
     labels: settings.labels ?? {},
@@ -44,7 +50,9 @@ export async function serveWorker(settings: WorkerSettings, io: ServeWorkerIo): 
     },
   });
   const { commit, dirty } = place.fingerprint;
-  io.say(`worker ${name} with ${slots} slots for ${url}, checkout ${place.root} at ${commit.slice(0, 12)}${dirty === 'clean' ? '' : ` + changes ${dirty}`}`);
+  io.say(
+    `worker ${name} with ${slots} slots for ${url}, checkout ${place.root} at ${commit.slice(0, 12)}${dirty === 'clean' ? '' : ` + changes ${dirty}`}`,
+  );
   listenForSignals(worker, io);
   const end = await worker.ended;
   close();
@@ -69,9 +77,11 @@ function listenForSignals(worker: { drain(reason: string): void; stop(reason: st
 }
 
 function explain(end: WorkerEnd, url: string): string {
-  if (UNAUTHORISED.has(end.code)) return `${url} refuses this token: ${end.reason}. Make one with: holdfast token create --scope worker:register`;
+  if (UNAUTHORISED.has(end.code))
+    return `${url} refuses this token: ${end.reason}. Make one with: holdfast token create --scope worker:register`;
   if (end.code === 4426) return `${url} speaks another protocol version: ${end.reason}. Install the same version of holdfast on both sides`;
-  if (end.code === 4409) return `another process took this worker's place: ${end.reason}. Give each process a data folder of its own (--data)`;
+  if (end.code === 4409)
+    return `another process took this worker's place: ${end.reason}. Give each process a data folder of its own (--data)`;
   return `${url} ended the session for good: ${end.reason} (code ${end.code})`;
 }
 

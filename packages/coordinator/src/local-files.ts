@@ -9,10 +9,10 @@ export interface Endpoint {
   readonly pid: number;
 }
 
-/** Makes the data folder. Errors: `DATA_NOT_WRITABLE`, exit code 78. */
+/** Makes the data folder; one that it makes is hidden from git, or a checkout around it would never be clean. Errors: `DATA_NOT_WRITABLE`, exit code 78. */
 export function prepareDataFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) writeFileSync(join(folder, '.gitignore'), '*\n');
     accessSync(folder, constants.W_OK | constants.X_OK);
     const probe = join(folder, `.probe-${process.pid}`);
     writeFileSync(probe, '');

@@ -1,7 +1,7 @@
 /** Wires a worker's node to its link and to real processes. Decides nothing about the domain. */
 import { randomUUID } from 'node:crypto';
 import { createExecutor, type WorkerPolicy } from '@holdfast/executor';
-import { createRandom, drive, type Driver } from '@holdfast/kernel';
+import { createRandom, drive, type Driver, errorText } from '@holdfast/kernel';
 import { nodeClock, nodeTimers } from '@holdfast/kernel/node';
 import { type Fingerprint, incarnation, type Incarnation, type Json, type SuiteSpec, type WorkerId } from '@holdfast/model';
 import { type Registration, WORKER_PATH } from '@holdfast/protocol';
@@ -79,9 +79,9 @@ export function startWorker(settings: StartWorkerSettings): RunningWorker {
         { url: wsUrl, token: settings.token, ...(settings.tls ? { tls: settings.tls } : {}) },
         {
           opened: () => driver.offer({ kind: 'linkOpened', link }),
-          failed(reason, terminal) {
+          failed(reason, terminal, code) {
             links.delete(link);
-            driver.offer({ kind: 'dialFailed', link, reason, terminal });
+            driver.offer({ kind: 'dialFailed', link, reason, terminal, code });
           },
           frame: (frame) => driver.offer({ kind: 'frameReceived', link, frame }),
           rubbish: (reason) => driver.offer({ kind: 'rubbishReceived', link, reason }),
@@ -121,7 +121,16 @@ export function startWorker(settings: StartWorkerSettings): RunningWorker {
 
   function end(how: WorkerEnd): void {
     driver.stop();
-    void close().then(() => resolve(how));
+    void close().then(() => resolve(how), reject);
+  }
+
+  async function rejectWhenClosed(error: unknown): Promise<void> {
+    try {
+      await close();
+    } catch (problem) {
+      settings.log('warn', 'worker.notClosed', { error: errorText(problem) });
+    }
+    reject(error);
   }
 
   async function close(): Promise<void> {
@@ -135,7 +144,7 @@ export function startWorker(settings: StartWorkerSettings): RunningWorker {
     perform,
     crashed(error) {
       settings.log('warn', 'worker.crashed', { error: String((error as Error)?.stack ?? error) });
-      void close().then(() => reject(error));
+      void rejectWhenClosed(error);
     },
     stalled: (by) => ({ kind: 'stalled', by }),
   });
