@@ -88,8 +88,11 @@ export function createServerSession(options: ServerOptions): ServerSession {
 
     const effects: ServerEffect[] = [];
     const former = currentLink();
-    if (former !== undefined && former !== link)
-      effects.push({ kind: 'closeLink', link: former, code: CLOSE.superseded.code, reason: 'a newer link of this worker' });
+    if (former !== undefined && former !== link) {
+      // The same process may have said this hello before the one it lives by: links overtake each other. Then it must call again, not stop.
+      const { code } = identity?.incarnation === hello.incarnation ? CLOSE.tryLater : CLOSE.superseded;
+      effects.push({ kind: 'closeLink', link: former, code, reason: 'a newer link of this worker' });
+    }
     if (fresh) {
       forget();
       freshes += 1;

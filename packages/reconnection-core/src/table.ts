@@ -237,7 +237,10 @@ export const SERVER_TABLE: Readonly<Record<ServerStateKind, Readonly<Record<Serv
     tick: ignore('new', 'no deadline runs'),
   },
   linked: {
-    helloAccepted: go(['linked'], 'the newer link wins: the older one is closed with 4409; resumes or begins a new session'),
+    helloAccepted: go(
+      ['linked'],
+      'the newer link wins: the older one is closed with 1013, of another incarnation with 4409; resumes or begins a new session',
+    ),
     hello: go(['unlinked'], 'a second hello: 4400'),
     beat: go(['linked', 'unlinked'], 'is handed over; acks that cannot be true are 4400'),
     data: go(['linked', 'unlinked'], 'delivers what is new, in order; a gap is 4400'),

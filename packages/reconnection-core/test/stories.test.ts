@@ -285,14 +285,14 @@ test('D24 both ends: the close of a replaced link arrives late -> the new link s
   ]);
   expect(server.snapshot).toMatchObject({ state: 'linked', link: 2 });
   expect(server.of('deliver')).toEqual([]);
-  expect(server.of('closeLink')).toEqual([{ kind: 'closeLink', link: 1, code: 4409, reason: 'a newer link of this worker' }]);
+  expect(server.of('closeLink')).toEqual([{ kind: 'closeLink', link: 1, code: 1013, reason: 'a newer link of this worker' }]);
   const client = tell([
     { kind: 'started' },
     ...up(1),
     { kind: 'reconnectAsked' },
     { kind: 'linkOpened', link: 2 },
     frame(2, welcome({ fresh: undefined, resumed: { received: 0 } })),
-    { kind: 'linkClosed', link: 1, code: 4409, reason: 'late' },
+    { kind: 'linkClosed', link: 1, code: 1013, reason: 'late' },
     frame(1, data([[1, { t: 'drain' }]])),
   ]);
   expect(client.snapshot).toMatchObject({ state: 'connected', link: 2 });
