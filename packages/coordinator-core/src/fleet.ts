@@ -35,6 +35,8 @@ export interface Worker {
   /** Ordinal in the store. */
   readonly ord: number;
   incarnation: Incarnation;
+  /** Earlier lives that a later one has replaced, the last few: a late hello of theirs must not replace it in turn. */
+  former: readonly Incarnation[];
   sessionEpoch: number;
   registration: Registration;
   session: ServerSession | undefined;
@@ -68,6 +70,7 @@ export function createWorker(id: WorkerId, ord: number, incarnation: Incarnation
     id,
     ord,
     incarnation,
+    former: [],
     sessionEpoch: 0,
     registration,
     session: undefined,

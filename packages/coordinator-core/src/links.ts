@@ -94,6 +94,8 @@ export function createLinks(shared: Shared, leases: Leases): Links {
       shared.note('warn', 'link.version', { worker: hello.worker, protocol: hello.protocol.join(', ') });
       return close(number, CLOSE.version, `protocol version ${hello.protocol.join(', ')} offered, ${spoken} spoken here`);
     }
+    if (workers.get(hello.worker)?.former.includes(incarnation(hello.incarnation)))
+      return close(number, CLOSE.superseded, 'a later process of this worker was here');
     link.greeting = true;
     const op = {
       op: 'task.hello',
@@ -151,6 +153,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
   function newLife(worker: Worker, life: Incarnation): void {
     shared.note('info', 'worker.newLife', { worker: worker.id, incarnation: life });
     if (worker.link !== undefined && links.has(worker.link)) close(worker.link, CLOSE.superseded, 'a newer process of this worker');
+    worker.former = [worker.incarnation, ...worker.former].slice(0, FORMER_MAX);
     worker.incarnation = life;
     worker.draining = false;
     worker.session = undefined;
@@ -276,3 +279,5 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     },
   };
 }
+
+const FORMER_MAX = 8;

@@ -347,3 +347,22 @@ test('coordinator: a drain was asked of a worker whose session is then lost -> a
   const back = scene.worker('w1');
   expect(back.received.map((message) => message.t)).toEqual(['inventory', 'drain']);
 });
+
+test('coordinator: a hello of a former life comes late -> it is turned away, the present life stays (seed 60001)', () => {
+  const scene = createScene();
+  readyWorker(scene, 'w1');
+  const present = readyWorker(scene, 'w1', 1, 'w1#2');
+  submit(scene, 1);
+  const late = scene.worker('w1', 'w1#1');
+  expect(late.closed()).toBe(4409);
+  expect(present.closed()).toBeUndefined();
+  present.say(passed(LEASE));
+  expect(scene.state(1)).toBe('passed');
+});
+
+test('coordinator: an overtaken hello of the same life comes late -> the link in use is closed so that it calls again', () => {
+  const scene = createScene();
+  const worker = readyWorker(scene, 'w1');
+  scene.worker('w1');
+  expect(worker.closed()).toBe(1013);
+});
