@@ -21,7 +21,7 @@ export interface World {
   readonly open: Map<string, Execution>;
   tell(who: string, what: string): void;
   healed(): boolean;
-  left(worker: WorkerProcess): void;
+  left(worker: WorkerProcess, code: number): void;
   /** Something was executed. */
   moved(): void;
 }
@@ -63,7 +63,7 @@ export function createWorker(world: World, id: string, slots: number): WorkerPro
       for (const checker of checkers) checker.checkpointSettled?.(lease, seq);
     },
     crashed,
-    left: () => world.left(worker),
+    left: (code) => world.left(worker, code),
   });
   return worker;
 }

@@ -54,6 +54,7 @@ export function createNetwork(
   const wires = new Set<Wire>();
   const delays = random.fork('delays');
   const frames = random.fork('frames');
+  const bursts = random.fork('bursts');
   let healed = false;
   let count = 0;
   const delay = (): number => exponential(delays, healed ? Math.min(options.delayMs, 20) : options.delayMs);
@@ -133,6 +134,8 @@ export function createNetwork(
         state[way].slowUntil = time.now() + during;
       },
     };
+    // Slow from its first frame on: then a hello may be overtaken by that of the next dial.
+    if (!healed && options.faults.burstEvery > 0 && bursts.chance(0.05)) wire.slow('up', bursts.below(15_000), 10_000);
     wires.add(wire);
     return wire;
   }

@@ -93,7 +93,10 @@ function createCluster(seed: string, verbose: ((line: string) => void) | undefin
     open,
     tell,
     healed: () => phase.healed,
-    left: (worker) => faults.restartLater(worker, false),
+    left(worker, code) {
+      cover(`worker left with ${code}`);
+      faults.restartLater(worker, false);
+    },
     moved: () => void (phase.activity += 1),
   };
   const workers = slots.map((count, index) => createWorker(world, `w${index + 1}`, count));
