@@ -98,7 +98,10 @@ function addServers(program: Command): void {
     .option('--log-level <level>', 'how much is logged')
     .option('--json', 'print address and data folder as JSON once it listens', false)
     .action(async ({ json, ...options }: Record<string, unknown>) => {
-      const [{ serveCoordinator }, { coordinatorSettings }] = await Promise.all([import('@holdfast/coordinator-app'), import('./settings.ts')]);
+      const [{ serveCoordinator }, { coordinatorSettings }] = await Promise.all([
+        import('@holdfast/coordinator-app'),
+        import('./settings.ts'),
+      ]);
       const settings = await coordinatorSettings(options);
       const tell = json === true ? (started: unknown): void => io.print(JSON.stringify(started)) : (): void => {};
       process.exitCode = await serveCoordinator(settings, { say: (line) => io.say(`holdfast: ${line}`), tell });
@@ -124,7 +127,7 @@ function addServers(program: Command): void {
 }
 
 function addInspection(program: Command): void {
-  const verbs = (): Promise<typeof import('./verbs/inspect.ts')> => import('./verbs/inspect.ts');
+  const verbs = () => import('./verbs/inspect.ts');
   connection(program.command('status'))
     .description('show coordinator, workers and runs')
     .option('--json', 'print as JSON')
@@ -153,12 +156,17 @@ function addInspection(program: Command): void {
     .option('--follow', 'until its end')
     .option('--stream <name>', 'only out or err')
     .option('--json', 'print pieces as JSON lines')
-    .action(async (task: string, options: Record<string, unknown>) => void (process.exitCode = await (await verbs()).logsVerb(task, options, io)));
+    .action(
+      async (task: string, options: Record<string, unknown>) => void (process.exitCode = await (await verbs()).logsVerb(task, options, io)),
+    );
   connection(program.command('cancel'))
     .description('cancel a run or one task')
     .argument('<name>', 'RUN or RUN.N')
     .option('--json', 'print as JSON')
-    .action(async (name: string, options: Record<string, unknown>) => void (process.exitCode = await (await verbs()).cancelVerb(name, options, io)));
+    .action(
+      async (name: string, options: Record<string, unknown>) =>
+        void (process.exitCode = await (await verbs()).cancelVerb(name, options, io)),
+    );
   for (const paused of [true, false]) {
     connection(program.command(paused ? 'pause' : 'unpause'))
       .description(paused ? 'stop the clock and the processes of a running task' : 'let a paused task go on')
@@ -172,13 +180,21 @@ function addInspection(program: Command): void {
 
 function addTokens(program: Command): void {
   const token = program.command('token').description('credentials of workers, submitters and readers');
-  const act = async (action: 'create' | 'list' | 'rotate' | 'revoke', key: string | undefined, options: Record<string, unknown>): Promise<void> => {
+  const act = async (
+    action: 'create' | 'list' | 'rotate' | 'revoke',
+    key: string | undefined,
+    options: Record<string, unknown>,
+  ): Promise<void> => {
     const { tokenVerb } = await import('./verbs/token.ts');
     process.exitCode = await tokenVerb(action, key, options, io);
   };
   connection(token.command('create'))
     .description('make a token and print it')
-    .option('--scope <scope>', 'what it allows: submit, read, cancel, worker:register, artifact:read, artifact:write, diag:read, admin', collect)
+    .option(
+      '--scope <scope>',
+      'what it allows: submit, read, cancel, worker:register, artifact:read, artifact:write, diag:read, admin',
+      collect,
+    )
     .option('--name <name>', 'whom it is for')
     .option('--expires <duration>', 'how long it is valid; default 90d')
     .option('--json', 'print as JSON')

@@ -22,7 +22,11 @@ export const coordinatorSettings = (flags: SettingFlags): Promise<CoordinatorSet
 export const workerSettings = (flags: SettingFlags): Promise<WorkerSettings> =>
   settingsOf('worker', WORKER_SETTINGS, flags) as Promise<WorkerSettings>;
 
-async function settingsOf(section: 'run' | 'coordinator' | 'worker', schema: Parameters<typeof resolveSettings>[0], flags: SettingFlags): Promise<unknown> {
+async function settingsOf(
+  section: 'run' | 'coordinator' | 'worker',
+  schema: Parameters<typeof resolveSettings>[0],
+  flags: SettingFlags,
+): Promise<unknown> {
   const { config: path, ...given } = flags;
   const { config, path: found } = await loadConfig({ cwd: process.cwd(), ...(path === undefined ? {} : { file: path }) });
   const resolved = resolveSettings(schema, { flags: given, env: process.env, file: config[section] as never, filePath: found });

@@ -39,7 +39,17 @@ export interface Plan {
   /** Sentences for the user. */
   readonly notes: readonly string[];
   /** Lists the tasks, longest first. Errors: those of `listUnits`; `NOTHING_TO_RUN` (5). */
-  tasks(history: DurationHistory): Promise<{ readonly tasks: readonly TaskInput[]; readonly runner: string }>;
+  tasks(history: DurationHistory): Promise<Tasks>;
+}
+
+/** What was listed. */
+export interface Tasks {
+  /** Longest first; empty only if the command or its config calls that a success. */
+  readonly tasks: readonly TaskInput[];
+  /** Name and version, for people. */
+  readonly runner: string;
+  /** Sentences for the user. */
+  readonly notes: readonly string[];
 }
 
 /** Errors: `CLI_USAGE` (2). */
@@ -74,11 +84,18 @@ function planSuite(options: PlanOptions): Plan {
       const listing = await listUnits({ suite, cwd, env: { ...options.processEnv, ...env } });
       const chosen = options.files === undefined ? undefined : new Set(await expandFiles(options.files, cwd));
       const units = listing.units.filter((unit) => chosen === undefined || chosen.has(unit.file));
-      if (units.length === 0) throw nothingToRun(`${typed} finds no test files in ${cwd}`);
+      const runner = `${listing.runner} ${listing.version}`;
+      const { notes } = listing;
+      if (units.length === 0) {
+        const allowed = options.files === undefined && (listing.passWithNoTests || suite.options?.['passWithNoTests'] === true);
+        if (!allowed) throw nothingToRun(`${typed} finds no test files in ${cwd}`);
+        return { tasks: [], runner, notes: [...notes, `${typed} finds no test files, and says that this is fine`] };
+      }
       const left = onlyLastFailed(options, history, units, unitText);
       const predicted = (unit: TestUnit): number | undefined => predict(history, unit);
       return {
-        runner: `${listing.runner} ${listing.version}`,
+        runner,
+        notes,
         tasks: orderLongestFirst(left, predicted).map((unit) =>
           taskInput(options, unitText(unit), { kind: 'test', unit }, predicted(unit)),
         ),
@@ -99,7 +116,7 @@ function planFiles(options: PlanOptions, globs: readonly string[]): Plan {
       const tasks = orderLongestFirst(units, predicted).map((unit, index) =>
         taskInput(options, unit.file, commandBody(options, options.command, unit.file, index + 1), predicted(unit)),
       );
-      return { tasks, runner: 'one command per file' };
+      return { tasks, runner: 'one command per file', notes: [] };
     },
   };
 }
@@ -115,6 +132,7 @@ function planList(options: PlanOptions, source: string): Plan {
       const commands = onlyLastFailed(options, history, list.value, (each) => joinWords(each.argv));
       return {
         runner: 'a list of commands',
+        notes: [],
         tasks: commands.map((each, index) => {
           const name = joinWords(each.argv);
           return taskInput(options, name, commandBody(options, each.argv, undefined, index + 1), predict(history, name));
@@ -137,7 +155,8 @@ function commandBody(options: PlanOptions, argv: readonly string[], file: string
   const filled = file === undefined ? [...argv] : argv.map((word) => word.replaceAll(FILE, file));
   if (options.results === undefined) return { kind: 'command', argv: filled };
   const [format, path] = [options.results.slice(0, options.results.indexOf(':')), options.results.slice(options.results.indexOf(':') + 1)];
-  if (format !== 'junit' || path === '') throw usageError(`read --results ${options.results}: expected junit:PATH, say junit:reports/{n}.xml`);
+  if (format !== 'junit' || path === '')
+    throw usageError(`read --results ${options.results}: expected junit:PATH, say junit:reports/{n}.xml`);
   const place = path.replaceAll(FILE, file ?? '').replaceAll('{n}', String(n));
   return { kind: 'command', argv: filled, results: { format: 'junit', path: place } };
 }

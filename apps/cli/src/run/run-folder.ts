@@ -39,14 +39,17 @@ export function createRunFolder(cache: string, now: Date): RunFolder {
   const stamp = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
   const folder = folderOf(runs, `${stamp}-${randomBytes(2).toString('hex')}`);
   mkdirSync(folder.logs, { recursive: true, mode: 0o700 });
-  for (const old of namesOf(runs).slice(RUNS_KEPT)) if (!isAlive(folderOf(runs, old))) rmSync(join(runs, old), { recursive: true, force: true });
+  for (const old of namesOf(runs).slice(RUNS_KEPT))
+    if (!isAlive(folderOf(runs, old))) rmSync(join(runs, old), { recursive: true, force: true });
   return folder;
 }
 
 /** The newest run; `name` or its beginning: that one. Undefined: there is none. */
 export function latestRunFolder(cache: string, name?: string): RunFolder | undefined {
   const runs = join(cache, 'runs');
-  const found = namesOf(runs).find((each) => (name === undefined ? true : each.startsWith(name) || readRecord(folderOf(runs, each))?.id === name));
+  const found = namesOf(runs).find((each) =>
+    name === undefined ? true : each.startsWith(name) || readRecord(folderOf(runs, each))?.id === name,
+  );
   return found === undefined ? undefined : folderOf(runs, found);
 }
 
@@ -67,7 +70,12 @@ export function readRecord(folder: RunFolder): RunRecord | undefined {
 
 /** Newest first. */
 function namesOf(runs: string): string[] {
-  return existsSync(runs) ? readdirSync(runs).filter((name) => /^\d{8}-\d{6}-[0-9a-f]{4}$/.test(name)).sort().reverse() : [];
+  return existsSync(runs)
+    ? readdirSync(runs)
+        .filter((name) => /^\d{8}-\d{6}-[0-9a-f]{4}$/.test(name))
+        .sort()
+        .reverse()
+    : [];
 }
 
 /** A coordinator still serves it. */

@@ -12,7 +12,12 @@ export interface TokenFlags extends ConnectionFlags {
   readonly expires?: string;
 }
 
-export async function tokenVerb(action: 'create' | 'list' | 'rotate' | 'revoke', key: string | undefined, flags: TokenFlags, io: Console): Promise<number> {
+export async function tokenVerb(
+  action: 'create' | 'list' | 'rotate' | 'revoke',
+  key: string | undefined,
+  flags: TokenFlags,
+  io: Console,
+): Promise<number> {
   const client = connect(flags);
   try {
     switch (action) {
@@ -59,7 +64,8 @@ export async function tokenVerb(action: 'create' | 'list' | 'rotate' | 'revoke',
 function scopesOf(names: readonly string[]): Scope[] {
   if (names.length === 0) throw usageError(`create a token: which scopes? Give --scope, one of ${SCOPES.join(', ')}`);
   for (const name of names) {
-    if (!(SCOPES as readonly string[]).includes(name)) throw usageError(`create a token with scope ${name}: known are ${SCOPES.join(', ')}`);
+    if (!(SCOPES as readonly string[]).includes(name))
+      throw usageError(`create a token with scope ${name}: known are ${SCOPES.join(', ')}`);
   }
   return [...names] as Scope[];
 }
