@@ -60,7 +60,8 @@ export const bodySchemas = (tasksMax: number) => ({
   death: z.strictObject({
     worker: z.string().min(1).max(128),
     incarnation: z.string().min(1).max(128),
-    reason: z.string().max(512),
+    // A reaper knows only that it is gone.
+    reason: z.string().max(512).default('its process died'),
   }),
   mint: z.strictObject({
     name: z.string().regex(/^[\w.@:-]{1,64}$/),
