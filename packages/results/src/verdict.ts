@@ -31,6 +31,8 @@ export interface VerdictOptions {
   readonly passWithNoTests?: boolean;
   /** The reader itself was interrupted, whatever state it was last told. Default false. */
   readonly interrupted?: boolean;
+  /** The machines broke down for good: what has no result is lost with them, not unproven. Default false. */
+  readonly brokeDown?: boolean;
 }
 
 /** The verdict on a fold. Call it after `ended` or `close`: what is pending counts as not proven. */
@@ -45,6 +47,7 @@ function kindOf(totals: Totals, interrupted: boolean, options: VerdictOptions): 
   if (interrupted) return 'interrupted';
   if (files.failed > 0 || tests.failed > 0 || totals.fileErrors > 0) return 'failed';
   if (options.failOnFlaky === true && files.flaky + tests.flaky > 0) return 'failed';
+  if (options.brokeDown === true) return 'infra_lost';
   if (files.not_proven + files.pending + tests.not_proven > 0) return 'not_proven';
   if (files.infra_lost + tests.infra_lost > 0) return 'infra_lost';
   if (samples === 0) return options.passWithNoTests === true ? 'passed' : 'nothing_to_run';
@@ -65,8 +68,12 @@ const HEADLINES: Readonly<Record<VerdictKind, (totals: Totals, options: VerdictO
         ? `${counted(tests.passed + tests.flaky, 'test')} passed`
         : `${counted(files.total, 'task')} passed`,
   failed: failedHeadline,
-  infra_lost: ({ files: { infra_lost: lost } }) =>
-    `no test failed, but ${counted(lost, 'file')} ${lost === 1 ? 'was lost with its machine' : 'were lost with their machines'}`,
+  infra_lost: ({ files }, { brokeDown }) => {
+    const missing = files.not_proven + files.pending;
+    const lost = files.infra_lost + (brokeDown === true ? missing : 0);
+    if (lost === 0) return 'no test failed, but the machines broke down before the run was over';
+    return `no test failed, but ${counted(lost, 'file')} ${lost === 1 ? 'was lost with its machine' : 'were lost with their machines'}`;
+  },
   not_proven: ({ files }) => {
     const missing = files.not_proven + files.pending;
     return `no test failed, but ${counted(missing, 'file')} ${missing === 1 ? 'has' : 'have'} no proven result`;
