@@ -1,5 +1,6 @@
 /** A coordinator in this process and its workers beside it: all that a run without `--connect` needs. */
 import { type Client, createClient } from '@holdfast/client';
+import { CodedError } from '@holdfast/kernel';
 import { type RunningCoordinator, startCoordinator } from '@holdfast/coordinator';
 import { type PoolOptions, startWorkerPool, type WorkerPool } from './worker-pool.ts';
 
@@ -30,7 +31,7 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
     options.pool &&
     startWorkerPool(options.pool, {
       died: (worker, reason) => coordinator?.reportDeath(worker.id, worker.incarnation, `${worker.name}: ${reason}`),
-      exhausted: () => failure.reject(new Error(`every worker died again and again; their logs are in ${options.pool!.logs}`)),
+      exhausted: (reason) => failure.reject(workersLost(reason, options.pool!.logs)),
     });
   try {
     coordinator = await startCoordinator({
@@ -57,3 +58,12 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
     },
   };
 }
+
+const workersLost = (reason: string, logs: string): CodedError =>
+  new CodedError(
+    'WORKERS_LOST',
+    `keep a worker alive: every one died again and again, at last because ${reason}; their logs are in ${logs}`,
+    {
+      details: { exitCode: 3 },
+    },
+  );

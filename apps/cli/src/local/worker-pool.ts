@@ -3,9 +3,10 @@
  *
  * P1 A worker's death is told to the coordinator with its incarnation: evidence, so its tasks go elsewhere at once.
  * P2 A worker that dies is started anew, at most `RESTARTS_MAX` times: a task that kills workers must not loop for ever.
+ *    `UNBORN_MAX` in a row that died before they began mean that none will ever begin here.
+ * P3 Ids are the same in every life of a run: a worker of a resumed run is evidence that its predecessor is gone.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -25,8 +26,8 @@ export interface PoolOptions {
 export interface PoolEvents {
   /** A worker's process is gone while the pool is open. `again`: another one was started in its place. */
   died(worker: { readonly id: WorkerId; readonly incarnation: Incarnation; readonly name: string }, reason: string, again: boolean): void;
-  /** The last one is gone and none will be started. */
-  exhausted(): void;
+  /** The last one is gone, for this reason, and none will be started. */
+  exhausted(reason: string): void;
 }
 
 export interface WorkerPool {
@@ -43,6 +44,7 @@ export function startWorkerPool(options: PoolOptions, events: PoolEvents): Worke
   let coordinator: { readonly url: string; readonly token: string } | undefined;
   let closing = false;
   let restarts = 0;
+  let unborn = 0;
 
   function start(number: number, id: WorkerId): void {
     const name = `w${number}`;
@@ -60,6 +62,7 @@ export function startWorkerPool(options: PoolOptions, events: PoolEvents): Worke
       /* ignored: its exit tells. */
     });
     createInterface({ input: child.stdout! }).on('line', (line) => {
+      unborn = 0;
       life = incarnation((JSON.parse(line) as { incarnation: string }).incarnation);
     });
     const configure = (): void => {
@@ -71,13 +74,14 @@ export function startWorkerPool(options: PoolOptions, events: PoolEvents): Worke
     child.once('exit', (code, signal) => {
       children.delete(child);
       if (closing) return;
-      const again = restarts < RESTARTS_MAX;
+      if (life === undefined) unborn += 1;
+      const again = restarts < RESTARTS_MAX && unborn < UNBORN_MAX;
       const reason = signal === null ? `its process ended with code ${code}` : `its process was ended by ${signal}`;
       if (life !== undefined) events.died({ id, incarnation: life, name }, reason, again);
       if (again) {
         restarts += 1;
         start(number, id);
-      } else if (children.size === 0) events.exhausted();
+      } else if (children.size === 0) events.exhausted(reason);
     });
   }
 
@@ -100,7 +104,7 @@ export function startWorkerPool(options: PoolOptions, events: PoolEvents): Worke
     };
   }
 
-  for (let number = 1; number <= options.count; number += 1) start(number, workerId(`local-${randomUUID()}`));
+  for (let number = 1; number <= options.count; number += 1) start(number, workerId(`local-${number}`));
 
   return {
     connect(url, token) {
@@ -122,4 +126,5 @@ export function startWorkerPool(options: PoolOptions, events: PoolEvents): Worke
 
 const CHILD = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './worker-child.ts' : './local/worker-child.js', import.meta.url));
 const RESTARTS_MAX = 20;
+const UNBORN_MAX = 4;
 const CLOSE_MS = 15_000;

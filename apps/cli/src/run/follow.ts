@@ -1,13 +1,14 @@
 /** Follows a run to its end: folds its events, feeds the reporters, and turns the whole into files and an exit code. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Client } from '@holdfast/client';
+import type { Client, WatchNotice } from '@holdfast/client';
+import type { CodedError } from '@holdfast/kernel';
 import { nodeClock } from '@holdfast/kernel/node';
 import type { RunId } from '@holdfast/model';
 import { createRunFold, type Reporter, type RunEvent, type RunFold, type Verdict, verdict } from '@holdfast/results';
 import { createReadLines, writeJsonReport } from '@holdfast/results/files';
 import { combineReporters, createReporter, processOut, type ReporterKind } from '@holdfast/results/reporters';
-import { usageError } from '../exit.ts';
+import { EXIT, explainError, usageError } from '../exit.ts';
 
 export interface ReportChoice {
   /** Names of `--reporter`; empty: what fits the place. */
@@ -33,11 +34,17 @@ export interface FollowOptions {
   readonly failFast: boolean;
   /** Aborted when the run was interrupted: what is known by then is the end. */
   readonly signal: AbortSignal;
+  /** Rejects when the run cannot go on: what is known by then is the end, and its error is told. Absent: it never breaks. */
+  readonly broken?: Promise<never>;
+  /** One line for people. */
+  readonly say: (line: string) => void;
 }
 
 export interface Followed {
   readonly fold: RunFold;
   readonly verdict: Verdict;
+  /** Of the verdict, or of what broke the run. */
+  readonly exitCode: number;
   readonly report: string;
 }
 
@@ -71,16 +78,25 @@ export async function followRun(options: FollowOptions): Promise<Followed> {
       });
     }
   };
+  const breakage = new AbortController();
+  options.broken?.catch((error: unknown) => breakage.abort(error));
   try {
-    await client.watchRun(id, { onEvent: take, signal: options.signal });
+    await client.watchRun(id, {
+      onEvent: take,
+      onNotice: tellCuts(options.say),
+      signal: AbortSignal.any([options.signal, breakage.signal]),
+    });
   } catch (error) {
-    if (!options.signal.aborted) throw error;
-    const run = await client.run(id);
-    take({ e: 'run', state: run.state, counts: run.counts });
+    if (!options.signal.aborted && !breakage.signal.aborted) throw error;
+    if (!breakage.signal.aborted) {
+      const run = await client.run(id);
+      take({ e: 'run', state: run.state, counts: run.counts });
+    }
   }
   fold.close(nodeClock.mono());
+  const brokeDown = breakage.signal.aborted;
   const ending = {
-    verdict: verdict(fold),
+    verdict: verdict(fold, { brokeDown }),
     wallMs: fold.wallMs(nodeClock.mono()),
     run: { id, name: options.title, command: options.command, startedAt: options.startedAt },
   };
@@ -88,7 +104,24 @@ export async function followRun(options: FollowOptions): Promise<Followed> {
   const report = join(options.folder, 'report.json');
   await writeJsonReport(report, fold, ending);
   await reporter.end(fold, ending);
-  return { fold, verdict: ending.verdict, report };
+  if (brokeDown) options.say(explainError(breakage.signal.reason));
+  return { fold, verdict: ending.verdict, exitCode: exitCodeAfter(ending.verdict, breakage.signal), report };
+}
+
+/** A store in doubt (75, 78) outranks what the tests say. */
+function exitCodeAfter({ exitCode }: Verdict, breakage: AbortSignal): number {
+  const own = (breakage.reason as Partial<CodedError> | undefined)?.details?.['exitCode'];
+  return typeof own === 'number' && own > EXIT.nothingToRun ? own : exitCode;
+}
+
+/** Tells once that the coordinator cannot be reached, and once that it can be again. */
+function tellCuts(say: (line: string) => void): (notice: WatchNotice) => void {
+  let cut = false;
+  return (notice) => {
+    if (notice.kind === 'disconnected' && !cut) say('holdfast: lost the coordinator; what runs goes on, trying to reach it again');
+    if (notice.kind === 'connected' && cut) say('holdfast: reached the coordinator again');
+    cut = notice.kind === 'disconnected';
+  };
 }
 
 const KINDS: ReadonlySet<string> = new Set(['auto', 'pretty', 'ci', 'json', 'junit']);

@@ -115,6 +115,7 @@ async function reportOn(client: Client, id: RunId, flags: InspectFlags, io: Cons
     folder,
     failFast: false,
     signal: controller.signal,
+    say: (line) => io.say(line),
   });
   process.off('SIGINT', stop);
   if (run.endedWall !== null) io.say(`holdfast: it took ${formatDuration(run.endedWall - run.createdWall)}`);
@@ -140,11 +141,16 @@ export const pauseVerb = (name: string, paused: boolean, flags: InspectFlags, io
     return EXIT.passed;
   });
 
-export const logsVerb = (name: string, flags: InspectFlags & { readonly follow?: boolean; readonly stream?: string }, io: Console): Promise<number> =>
+export const logsVerb = (
+  name: string,
+  flags: InspectFlags & { readonly follow?: boolean; readonly stream?: string },
+  io: Console,
+): Promise<number> =>
   withClient(flags, async (client) => {
     const { id, n } = taskName(name);
     if (n === undefined) throw usageError(`print the logs of ${name}: name a task, RUN.N; \`holdfast watch\` shows a whole run`);
-    if (flags.stream !== undefined && flags.stream !== 'out' && flags.stream !== 'err') throw usageError(`use --stream ${flags.stream}: known are out and err`);
+    if (flags.stream !== undefined && flags.stream !== 'out' && flags.stream !== 'err')
+      throw usageError(`use --stream ${flags.stream}: known are out and err`);
     const query = { n, follow: flags.follow === true, ...(flags.stream === undefined ? {} : { stream: flags.stream as 'out' | 'err' }) };
     for await (const chunk of client.logs(id, query)) {
       if (flags.json) io.print(JSON.stringify(chunk));

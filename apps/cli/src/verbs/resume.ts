@@ -12,7 +12,7 @@ import { startLocalFleet } from '../local/local-fleet.ts';
 import { createReporters, followRun } from '../run/follow.ts';
 import { listenForInterrupts } from '../run/interrupts.ts';
 import { projectFolder } from '../run/project-folder.ts';
-import { latestRunFolder, readRecord, type RunFolder, type RunRecord } from '../run/run-folder.ts';
+import { latestRunFolder, readRecord, type RunRecord } from '../run/run-folder.ts';
 import { addRest } from '../run/submit.ts';
 import { runSettings, type SettingFlags } from '../settings.ts';
 
@@ -26,7 +26,15 @@ export async function resumeVerb(name: string | undefined, flags: SettingFlags &
     if (!id) throw usageError('resume a run: which one? Give its id');
     const client = connect({ ...flags, connect: settings.connect });
     try {
-      return await goOn({ client, id: runId(record?.id ?? id), record, folder: folder?.path ?? resolve('.'), cache, reporters: settings.reporter ?? [], io });
+      return await goOn({
+        client,
+        id: runId(record?.id ?? id),
+        record,
+        folder: folder?.path ?? resolve('.'),
+        cache,
+        reporters: settings.reporter ?? [],
+        io,
+      });
     } finally {
       client.close();
     }
@@ -47,8 +55,16 @@ export async function resumeVerb(name: string | undefined, flags: SettingFlags &
     },
   });
   try {
-    const going = goOn({ client: fleet.client, id: runId(record.id), record, folder: folder.path, cache, reporters: settings.reporter ?? [], io });
-    return await Promise.race([going, fleet.failed]);
+    return await goOn({
+      client: fleet.client,
+      id: runId(record.id),
+      record,
+      folder: folder.path,
+      cache,
+      reporters: settings.reporter ?? [],
+      io,
+      broken: fleet.failed,
+    });
   } finally {
     await fleet.close();
   }
@@ -62,9 +78,10 @@ interface Going {
   readonly cache: string;
   readonly reporters: readonly string[];
   readonly io: Console;
+  readonly broken?: Promise<never>;
 }
 
-async function goOn({ client, id, record, folder, cache, reporters, io }: Going): Promise<number> {
+async function goOn({ client, id, record, folder, cache, reporters, io, broken }: Going): Promise<number> {
   const run = await client.run(id);
   const over = run.state === 'finished' || run.state === 'cancelled';
   if (over) io.say(`holdfast: ${run.name} is over: ${run.state}; this is its report`);
@@ -96,9 +113,11 @@ async function goOn({ client, id, record, folder, cache, reporters, io }: Going)
       folder,
       failFast: false,
       signal: interrupts.signal,
+      ...(broken ? { broken } : {}),
+      say: (line) => io.say(line),
     });
     if (record) writeHistory(cache, updateHistory(readHistory(cache).history, runDurations(id, followed.fold)));
-    return interrupts.code() ?? followed.verdict.exitCode;
+    return interrupts.code() ?? followed.exitCode;
   } finally {
     interrupts.dispose();
   }

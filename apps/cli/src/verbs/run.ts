@@ -10,6 +10,7 @@ import { type DurationHistory, runDurations, updateHistory } from '@holdfast/res
 import { cacheFolder, readHistory, writeHistory } from '@holdfast/results/files';
 import type { Console } from '../console.ts';
 import { connect } from '../connection.ts';
+import { EXIT, usageError } from '../exit.ts';
 import { startLocalFleet } from '../local/local-fleet.ts';
 import { createReporters, type Followed, followRun } from '../run/follow.ts';
 import { listenForInterrupts } from '../run/interrupts.ts';
@@ -46,7 +47,7 @@ export async function runVerb(command: readonly string[], flags: RunFlags, setti
   });
   const cache = cacheFolder(projectFolder(cwd));
   const { history, note } = readHistory(cache);
-  for (const each of [...plan.notes, ...(note === undefined ? [] : [note])]) io.say(`holdfast: ${each}`);
+  tellNotes(io, [...plan.notes, ...(note === undefined ? [] : [note])]);
   const session: Session = { settings, flags, plan, cache, history, io, startedAt: new Date(), command };
   return settings.connect === undefined ? runHere(session) : runThere(session, settingFlags);
 }
@@ -83,11 +84,13 @@ async function runHere(session: Session): Promise<number> {
     },
   });
   try {
-    const { tasks, runner } = await Promise.race([listing, fleet.failed]);
+    const { tasks, runner, notes } = await Promise.race([listing, fleet.failed]);
+    tellNotes(io, notes);
+    if (tasks.length === 0) return EXIT.passed;
     const record = recordOf(session, workers, tasks);
     writeRecord(folder, record);
     io.say(`holdfast: ${opening(session, tasks, runner)}, ${workers} ${workers === 1 ? 'worker' : 'workers'}`);
-    return await Promise.race([submitAndFollow(session, fleet.client, tasks, folder, record), fleet.failed]);
+    return await submitAndFollow(session, fleet.client, tasks, folder, record, fleet.failed);
   } finally {
     await fleet.close();
   }
@@ -95,10 +98,20 @@ async function runHere(session: Session): Promise<number> {
 
 async function runThere(session: Session, flags: SettingFlags): Promise<number> {
   const { plan, io } = session;
-  const client = connect({ ...flags, connect: session.settings.connect, token: session.settings.token, tokenFile: session.settings.tokenFile });
+  if (plan.suite?.options?.['localOnly'] === true) {
+    throw usageError(`run ${plan.title} on other machines: it writes snapshots into their checkouts, not into yours; leave --connect out`);
+  }
+  const client = connect({
+    ...flags,
+    connect: session.settings.connect,
+    token: session.settings.token,
+    tokenFile: session.settings.tokenFile,
+  });
   try {
     // Wrong address and wrong token show before the runner has listed anything.
-    const [{ tasks, runner }, status] = await Promise.all([plan.tasks(session.history), client.status()]);
+    const [{ tasks, runner, notes }, status] = await Promise.all([plan.tasks(session.history), client.status()]);
+    tellNotes(io, notes);
+    if (tasks.length === 0) return EXIT.passed;
     const folder = createRunFolder(session.cache, session.startedAt);
     const record = recordOf(session, 0, tasks);
     writeRecord(folder, record);
@@ -111,7 +124,14 @@ async function runThere(session: Session, flags: SettingFlags): Promise<number> 
   }
 }
 
-async function submitAndFollow(session: Session, client: Client, tasks: readonly TaskInput[], folder: RunFolder, record: RunRecord): Promise<number> {
+async function submitAndFollow(
+  session: Session,
+  client: Client,
+  tasks: readonly TaskInput[],
+  folder: RunFolder,
+  record: RunRecord,
+  broken?: Promise<never>,
+): Promise<number> {
   const { settings, flags, plan, io } = session;
   let spec = plan.spec;
   let fingerprint = {};
@@ -122,7 +142,7 @@ async function submitAndFollow(session: Session, client: Client, tasks: readonly
     fingerprint = { fingerprint: place.fingerprint };
   }
   const out = settings.out === undefined ? folder.path : resolve(settings.out);
-  const id = await submitRun(client, {
+  const submitted = submitRun(client, {
     name: plan.title.slice(0, 512),
     spec,
     ...fingerprint,
@@ -130,7 +150,8 @@ async function submitAndFollow(session: Session, client: Client, tasks: readonly
     key: randomUUID(),
     accepted: (accepted) => writeRecord(folder, { ...record, id: accepted, spec }),
   });
-  const followed = await followToEnd(client, id, session, out, flags);
+  const id = await (broken ? Promise.race([submitted, broken]) : submitted);
+  const followed = await followToEnd(client, id, session, out, flags, broken);
   if (flags.json) io.print(readFileSync(followed.report, 'utf8').trimEnd());
   writeHistory(session.cache, updateHistory(readHistory(session.cache).history, runDurations(id, followed.fold)));
   if (followed.verdict.kind === 'interrupted') {
@@ -145,7 +166,8 @@ async function followToEnd(
   session: Session,
   out: string,
   flags: RunFlags,
-): Promise<Followed & { readonly exitCode: number }> {
+  broken: Promise<never> | undefined,
+): Promise<Followed> {
   const { settings, plan } = session;
   const interrupts = listenForInterrupts(
     (name) => {
@@ -171,11 +193,17 @@ async function followToEnd(
       folder: out,
       failFast: settings.failFast || plan.takenOver.failFast === true,
       signal: interrupts.signal,
+      ...(broken ? { broken } : {}),
+      say: (line) => session.io.say(line),
     });
-    return { ...followed, exitCode: interrupts.code() ?? followed.verdict.exitCode };
+    return { ...followed, exitCode: interrupts.code() ?? followed.exitCode };
   } finally {
     interrupts.dispose();
   }
+}
+
+function tellNotes(io: Console, notes: readonly string[]): void {
+  for (const note of notes) io.say(`holdfast: ${note}`);
 }
 
 function recordOf(session: Session, workers: number, tasks: readonly TaskInput[]): RunRecord {

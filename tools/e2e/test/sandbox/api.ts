@@ -1,0 +1,71 @@
+/** The HTTP API of a coordinator, called as any program would. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { until } from './condition.ts';
+import { readJson, type Sandbox } from './sandbox.ts';
+
+export interface Api {
+  readonly url: string;
+  readonly token: string;
+  get<Value>(path: string): Promise<Value>;
+  post<Value>(path: string, body?: unknown): Promise<Value>;
+}
+
+export interface RunState {
+  readonly id: string;
+  readonly state: string;
+  readonly counts: Readonly<Record<'total' | 'remaining' | 'passed' | 'failed' | 'lostAttempts', number>>;
+}
+
+export function createApi(url: string, token: string): Api {
+  const call = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+    const response = await fetch(new URL(path, url), {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      signal: AbortSignal.timeout(10_000),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return JSON.parse(text);
+  };
+  return {
+    url,
+    token,
+    get: <Value>(path: string) => call('GET', path) as Promise<Value>,
+    post: <Value>(path: string, body: unknown = {}) => call('POST', path, body) as Promise<Value>,
+  };
+}
+
+/** Folders of the local runs of the sandbox's project, oldest first. */
+export function runFolders(box: Sandbox): string[] {
+  const bases = [join(box.project, 'node_modules/.cache/holdfast'), ...childrenOf(join(box.env['XDG_CACHE_HOME']!, 'holdfast'))];
+  return bases.flatMap((base) => childrenOf(join(base, 'runs'))).toSorted();
+}
+
+/** The API of the newest local run, once its coordinator listens. */
+export async function localApi(box: Sandbox): Promise<Api> {
+  const data = await until('the coordinator of the local run', () => {
+    const folder = runFolders(box).at(-1);
+    return folder !== undefined && existsSync(join(folder, 'data/endpoint.json')) && join(folder, 'data');
+  });
+  const { url } = readJson<{ url: string }>(join(data, 'endpoint.json'));
+  return createApi(url, readFileSync(join(data, 'admin.token'), 'utf8').trim());
+}
+
+/** The newest run, once `wanted` holds. */
+export async function runIs(api: Api, awaited: string, wanted: (run: RunState) => boolean): Promise<RunState> {
+  let last: RunState | undefined;
+  return until(
+    `a run ${awaited}`,
+    async () => {
+      const { runs } = await api.get<{ runs: RunState[] }>('/api/v1/runs?limit=1');
+      last = runs[0];
+      return last && wanted(last) ? last : undefined;
+    },
+    30_000,
+    () => JSON.stringify(last),
+  );
+}
+
+const childrenOf = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []);

@@ -1,0 +1,93 @@
+/** A coordinator and workers as processes of their own, started by their commands. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Api, createApi } from './api.ts';
+import type { StartedCommand } from './command.ts';
+import { until } from './condition.ts';
+import type { Sandbox } from './sandbox.ts';
+
+export interface Fleet {
+  readonly url: string;
+  /** As administrator. */
+  readonly api: Api;
+  /** The process that serves now. */
+  coordinator(): StartedCommand;
+  /** Starts it on the same data and port. */
+  restart(): Promise<void>;
+  /** Starts a worker in a checkout of the project; resolves once it is connected. */
+  work(name: string, options?: WorkOptions): Promise<StartedCommand>;
+  /** Resolves once exactly these are connected. */
+  connected(...names: string[]): Promise<void>;
+  /** Flags and environment that talk to it as administrator. */
+  readonly flags: readonly string[];
+  /** What `token create` would print. */
+  token(...scopes: string[]): Promise<string>;
+}
+
+export interface WorkOptions {
+  readonly cwd?: string;
+  readonly slots?: number;
+  readonly args?: readonly string[];
+}
+
+interface Status {
+  readonly workers: readonly { readonly name: string; readonly state: string; readonly held: number; readonly id: string }[];
+}
+
+/** Starts a coordinator; `args` are further flags. */
+export async function startFleet(box: Sandbox, args: readonly string[] = []): Promise<Fleet> {
+  const data = join(box.folder, 'coordinator');
+  const serve = async (listen: string): Promise<{ command: StartedCommand; url: string }> => {
+    const command = box.start(['coordinator', '--listen', listen, '--data', data, '--json', ...args], { cwd: box.folder });
+    const [, url = ''] = await command.said(/"url":"([^"]+)"/);
+    return { command, url };
+  };
+  let { command, url } = await serve('127.0.0.1:0');
+  const admin = readFileSync(join(data, 'admin.token'), 'utf8').trim();
+  const api = createApi(url, admin);
+  const token = async (...scopes: string[]): Promise<string> =>
+    (await api.post<{ token: string }>('/api/v1/tokens', { name: scopes.join('+'), scopes })).token;
+  const connected = async (...names: string[]): Promise<void> => {
+    let last: Status | undefined;
+    await until(
+      `the workers ${names.join(', ')} to be connected`,
+      async () => {
+        last = await api.get<Status>('/api/v1/status').catch(() => undefined);
+        const there = last?.workers.filter(({ state }) => state === 'connected').map(({ name }) => name);
+        return there?.toSorted().join() === names.toSorted().join();
+      },
+      30_000,
+      () => JSON.stringify(last),
+    );
+  };
+  return {
+    url,
+    api,
+    flags: ['--connect', url, '--token', admin],
+    token,
+    connected,
+    coordinator: () => command,
+    async restart() {
+      ({ command } = await serve(new URL(url).host));
+    },
+    async work(name, { cwd = box.project, slots = 1, args: more = [] } = {}) {
+      const worker = box.start(
+        ['worker', '--connect', url, '--name', name, '--slots', String(slots), '--data', join(box.folder, name), ...more],
+        {
+          cwd,
+          env: { HOLDFAST_TOKEN: await token('worker:register') },
+        },
+      );
+      await worker.said(/session opened/);
+      return worker;
+    },
+  };
+}
+
+/** Stops what was started, in order: workers say goodbye first. */
+export async function stopAll(...commands: readonly StartedCommand[]): Promise<void> {
+  for (const each of commands) {
+    if (!each.isOver()) each.kill('SIGTERM');
+    await each.ended();
+  }
+}
