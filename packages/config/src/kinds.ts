@@ -14,6 +14,8 @@ export interface Kind<Value, Input = Value> {
   readonly words: string;
   /** What a flag's or variable's text stands for; undefined: not readable. */
   fromText(text: string): unknown;
+  /** The same for a flag that was given several times. Absent: the texts themselves are the value. */
+  fromTexts?(texts: readonly string[]): unknown;
 }
 
 /** Any text; an empty one is refused. */
@@ -70,7 +72,8 @@ export function record(): Kind<Readonly<Record<string, string>>> {
   return {
     schema: z.record(z.string().min(1), z.string()),
     words: 'names with texts, such as {"gpu": "none"}',
-    fromText: (value) => (value.trimStart().startsWith('{') ? jsonFrom(value) : pairsFrom(value)),
+    fromText: (value) => (value.trimStart().startsWith('{') ? jsonFrom(value) : pairsFrom(itemsOf(value))),
+    fromTexts: pairsFrom,
   };
 }
 
@@ -113,8 +116,8 @@ function itemsOf(value: string): string[] {
     .filter((item) => item !== '');
 }
 
-function pairsFrom(value: string): Record<string, string> | undefined {
-  const pairs = itemsOf(value).map((item): [string, string] => {
+function pairsFrom(items: readonly string[]): Record<string, string> | undefined {
+  const pairs = items.map((item): [string, string] => {
     const at = item.indexOf('=');
     return at < 1 ? ['', ''] : [item.slice(0, at), item.slice(at + 1)];
   });

@@ -80,6 +80,12 @@ function candidateOf(key: string, sources: SettingsSources): { readonly origin: 
   return { origin: { source: 'default' }, value: undefined };
 }
 
+/** What a variable or a flag means; a flag that was repeated comes as a list of texts. */
+function meantBy(kind: Described, value: unknown): unknown {
+  if (typeof value === 'string') return kind.fromText(value);
+  return kind.fromTexts && Array.isArray(value) ? kind.fromTexts(value as readonly string[]) : value;
+}
+
 type Described = Kind<unknown, unknown> & { readonly shape?: Readonly<Record<string, Kind<unknown, unknown>>> };
 
 function readValue(
@@ -88,7 +94,7 @@ function readValue(
   value: unknown,
   origin: Exclude<Origin, { source: 'default' }>,
 ): Result<unknown, Mistake[]> {
-  const meant = typeof value === 'string' && origin.source !== 'file' ? kind.fromText(value) : value;
+  const meant = origin.source === 'file' ? value : meantBy(kind, value);
   if (meant === undefined) return bad([wrongValue(key, origin.name, kind.words, value)]);
   const parsed = kind.schema.safeParse(meant);
   if (parsed.success) return ok(parsed.data);

@@ -126,3 +126,12 @@ test('types: a default makes a value certain', () => {
   expectTypeOf<RunSettings['workers']>().toEqualTypeOf<number | undefined>();
   expectTypeOf<RunSettings['files']>().toEqualTypeOf<readonly string[] | undefined>();
 });
+
+test('repeated flags: one pair each, commas and signs of equality included -> a record; a pair without a name is named', () => {
+  expect(run({ flags: { env: ['A=1', 'B=x,y=z', 'C='] } }).values.env).toEqual({ A: '1', B: 'x,y=z', C: '' });
+  expect(resolveSettings(RUN_SETTINGS, { flags: { env: ['A=1', 'oops'] } })).toMatchObject({
+    ok: false,
+    problem: { message: expect.stringContaining('--env') },
+  });
+  expect(run({ flags: { files: ['a,b.js', 'c.js'] } }).values.files).toEqual(['a,b.js', 'c.js']);
+});
