@@ -4,9 +4,9 @@
  * X1 and X3 of the contract are kept here: nothing is emitted after `finish`, and only its first call counts.
  */
 import type { Clock, Timers } from '@holdfast/kernel';
-import type { AttemptResult, CaseResult, Failure, LeaseKey } from '@holdfast/model';
+import type { AttemptEvent, AttemptOrder, AttemptResult, CaseResult, Failure, LeaseKey } from '@holdfast/model';
 import type { HostProgram } from '@holdfast/test-adapters/host';
-import type { AttemptEvent, AttemptOrder, WorkerPolicy } from './executor.ts';
+import type { WorkerPolicy } from './executor.ts';
 import { createLogSink, type LogSink } from './log-sink.ts';
 import { maskText, type Pattern } from './mask.ts';
 import { createOverseer, type Overseer, type Signal } from './overseer.ts';

@@ -2,7 +2,7 @@
 import { errorText, type Result } from '@holdfast/kernel';
 import { type Attempt, type AttemptEnd, createAttempt, type Surroundings } from './attempt.ts';
 import { runCommand } from './command-task.ts';
-import type { AttemptEvent, AttemptOrder } from './executor.ts';
+import type { AttemptEvent, AttemptOrder } from '@holdfast/model';
 import { runModule } from './module-task.ts';
 import type { Overseer, Signal } from './overseer.ts';
 import type { Place } from './place.ts';

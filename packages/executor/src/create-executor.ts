@@ -5,11 +5,11 @@
  */
 import { resolve } from 'node:path';
 import type { Clock, Timers } from '@holdfast/kernel';
-import { leaseText } from '@holdfast/model';
+import { type AttemptEvent, leaseText } from '@holdfast/model';
 import { hostProgram, type HostProgram } from '@holdfast/test-adapters/host';
 import type { Surroundings } from './attempt.ts';
 import { beginAttempt, type RunningAttempt } from './begin-attempt.ts';
-import type { AttemptEvent, Executor, WorkerPolicy } from './executor.ts';
+import type { Executor, WorkerPolicy } from './executor.ts';
 import { createPlaces } from './place.ts';
 import { type DeathReport, openReaper } from './reaper-link.ts';
 import { createSweeper } from './sweep.ts';

@@ -5,34 +5,13 @@
  * X2 When `ended` comes, no process of the attempt is left.
  * X3 Events of one lease are in order: started, (log | cases | note | checkpoint | paused)*, ended.
  */
-import type { AttemptResult, CaseResult, Json, LeaseKey, RunId, RunSpec, SuiteSpec, TaskBody } from '@holdfast/model';
-
-/** One lease to work on. */
-export interface AttemptOrder extends LeaseKey {
-  readonly name: string;
-  readonly body: TaskBody;
-  readonly timeoutMs: number;
-  readonly graceMs: number;
-  readonly resumeFrom?: { readonly seq: number; readonly data: Json };
-}
+import type { AttemptOrder, LeaseKey, RunId, RunSpec, SuiteSpec } from '@holdfast/model';
 
 /** What all attempts of a run share on this worker. */
 export interface RunContext {
   readonly id: RunId;
   readonly spec: RunSpec;
 }
-
-export type AttemptEvent =
-  /** Its process works on it now. `pid` is absent for what runs inside the worker (`noop`). */
-  | { readonly kind: 'started'; readonly lease: LeaseKey; readonly pid?: number }
-  | { readonly kind: 'cases'; readonly lease: LeaseKey; readonly cases: readonly CaseResult[] }
-  | { readonly kind: 'note'; readonly lease: LeaseKey; readonly note?: string; readonly fraction?: number }
-  /** UTF-8 text, masked, at most 64 KiB. `offset`: bytes of log of this attempt before it, both streams together, dropped bytes included. */
-  | { readonly kind: 'log'; readonly lease: LeaseKey; readonly offset: number; readonly stream: 'out' | 'err'; readonly text: string }
-  /** Answer with `checkpointSettled` once it is committed. `seq` from 1 per attempt. */
-  | { readonly kind: 'checkpoint'; readonly lease: LeaseKey; readonly seq: number; readonly data: Json }
-  | { readonly kind: 'paused'; readonly lease: LeaseKey; readonly paused: boolean }
-  | { readonly kind: 'ended'; readonly lease: LeaseKey; readonly result: AttemptResult };
 
 export interface Executor {
   /** Starts an attempt on a slot (0-based). The slot is free again after `ended`. */

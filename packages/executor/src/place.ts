@@ -1,11 +1,11 @@
 /** Decides where and with what an attempt works: its run's folder, its environment, its marker, its secrets. */
 import { randomBytes } from 'node:crypto';
 import { bad, errorText, ok, type Result } from '@holdfast/kernel';
-import type { SuiteSpec } from '@holdfast/model';
+import type { AttemptOrder, SuiteSpec } from '@holdfast/model';
 import type { HostProgram } from '@holdfast/test-adapters/host';
 import type { Surroundings } from './attempt.ts';
 import { buildEnvironment, type Environment, secretValues } from './environment.ts';
-import type { AttemptOrder, RunContext } from './executor.ts';
+import type { RunContext } from './executor.ts';
 import { resolveFolder } from './folders.ts';
 import { maskPatterns, type Pattern } from './mask.ts';
 import { MARKER } from './sweep.ts';

@@ -1,4 +1,5 @@
 /** Drives a real executor and waits on its events; every wait has a deadline that names what was awaited. */
+import type { AttemptEvent, AttemptOrder } from '@holdfast/model';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +7,7 @@ import { join } from 'node:path';
 import { nodeClock, nodeTimers } from '@holdfast/kernel/node';
 import { type AttemptResult, runId, type RunSpec, type TaskBody } from '@holdfast/model';
 import { onTestFinished, vi } from 'vitest';
-import { type AttemptEvent, type AttemptOrder, createExecutor, type ExecutorOptions, type ProcessExecutor } from '../src/index.ts';
+import { createExecutor, type ExecutorOptions, type ProcessExecutor } from '../src/index.ts';
 
 export interface Harness {
   readonly executor: ProcessExecutor;

@@ -1,8 +1,8 @@
+import type { AttemptOrder } from '@holdfast/model';
 import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunSpec, TaskBody } from '@holdfast/model';
 import { expect, test } from 'vitest';
-import type { AttemptOrder } from '../src/index.ts';
 import { createHarness, eventually, type Harness } from './harness.ts';
 
 const PROGRAM = { path: join(import.meta.dirname, 'fixtures/host.mjs'), execArgv: [] };
@@ -69,6 +69,17 @@ test.for([
 test('host: a failure that shows a secret -> masked', async () => {
   const { cases } = await fakeHarness().run(unit('red'), {}, specOf());
   expect(cases[1]?.failure?.message).toBe('***');
+});
+
+test('host: it says that no unit can run in it -> first attempts end with it at once, a retry gets a new host, which serves all', async () => {
+  const harness = fakeHarness();
+  const outcomeOf = async (epoch: number): Promise<string> =>
+    (await harness.ended(harness.start(unit('broken-once'), { epoch }, specOf()))).outcome;
+  const first = await outcomeOf(1);
+  const [host] = hostsIn(harness.root);
+  expect([first, await outcomeOf(1), hostsIn(harness.root)]).toEqual(['errored', 'errored', [host]]);
+  expect([await outcomeOf(2), await outcomeOf(1)]).toEqual(['passed', 'passed']);
+  await eventually('the broken host to be gone', () => !hostsIn(harness.root).includes(host!));
 });
 
 test('H2 host: it dies once in a unit -> the unit runs again alone in a new host, and only that try counts', async () => {

@@ -1,8 +1,8 @@
+import type { AttemptEvent, AttemptOrder } from '@holdfast/model';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Json } from '@holdfast/model';
 import { expect, test } from 'vitest';
-import type { AttemptEvent, AttemptOrder } from '../src/index.ts';
 import { createHarness, type Harness, processesOf } from './harness.ts';
 
 /** Starts a module with the given body of its default export. */

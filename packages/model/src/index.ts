@@ -1,3 +1,4 @@
+export type { AttemptEvent, AttemptOrder } from './attempt.ts';
 export { NO_COUNTS, type RunCounts } from './counts.ts';
 export { CODE_FIELDS, type Fingerprint, fingerprintClass, fingerprintDifferences } from './fingerprint.ts';
 export {

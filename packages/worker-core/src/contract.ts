@@ -2,7 +2,7 @@
  * What goes into a worker and what comes out of it: the whole interface between the node and its shell.
  */
 import type { DurationMs, Machine } from '@holdfast/kernel';
-import type { AttemptResult, CaseResult, Incarnation, Json, LeaseKey, RunId, RunSpec, TaskBody, WorkerId } from '@holdfast/model';
+import type { AttemptEvent, AttemptOrder, Incarnation, Json, LeaseKey, RunId, RunSpec, WorkerId } from '@holdfast/model';
 import type { CoordinatorFrame, Registration } from '@holdfast/protocol';
 
 export type WorkerInput =
@@ -21,8 +21,8 @@ export type WorkerInput =
   | { readonly kind: 'linkClosed'; readonly link: number; readonly code: number; readonly reason: string }
   | { readonly kind: 'frameReceived'; readonly link: number; readonly frame: CoordinatorFrame }
   | { readonly kind: 'rubbishReceived'; readonly link: number; readonly reason: string }
-  /** What the executor reports; its `AttemptEvent`. */
-  | { readonly kind: 'attempted'; readonly event: WorkerAttemptEvent }
+  /** What the executor reports. */
+  | { readonly kind: 'attempted'; readonly event: AttemptEvent }
   /** Slots, labels or fingerprint changed. */
   | { readonly kind: 'registrationChanged'; readonly registration: Registration }
   /** Finish what runs, take nothing more, say goodbye. */
@@ -31,24 +31,6 @@ export type WorkerInput =
   | { readonly kind: 'stopAsked'; readonly reason: string }
   | { readonly kind: 'stalled'; readonly by: DurationMs };
 
-export type WorkerAttemptEvent =
-  | { readonly kind: 'started'; readonly lease: LeaseKey; readonly pid?: number }
-  | { readonly kind: 'cases'; readonly lease: LeaseKey; readonly cases: readonly CaseResult[] }
-  | { readonly kind: 'note'; readonly lease: LeaseKey; readonly note?: string; readonly fraction?: number }
-  | { readonly kind: 'log'; readonly lease: LeaseKey; readonly offset: number; readonly stream: 'out' | 'err'; readonly text: string }
-  | { readonly kind: 'checkpoint'; readonly lease: LeaseKey; readonly seq: number; readonly data: Json }
-  | { readonly kind: 'paused'; readonly lease: LeaseKey; readonly paused: boolean }
-  | { readonly kind: 'ended'; readonly lease: LeaseKey; readonly result: AttemptResult };
-
-/** One lease to work on: the executor's `AttemptOrder`. */
-export interface WorkerOrder extends LeaseKey {
-  readonly name: string;
-  readonly body: TaskBody;
-  readonly timeoutMs: number;
-  readonly graceMs: number;
-  readonly resumeFrom?: { readonly seq: number; readonly data: Json };
-}
-
 export type WorkerEffect =
   | { readonly kind: 'dial'; readonly link: number }
   | { readonly kind: 'transmit'; readonly link: number; readonly text: string }
@@ -56,7 +38,7 @@ export type WorkerEffect =
   /** Begin an attempt on a slot. Exactly one `ended` follows. */
   | {
       readonly kind: 'start';
-      readonly order: WorkerOrder;
+      readonly order: AttemptOrder;
       readonly run: { readonly id: RunId; readonly spec: RunSpec };
       readonly slot: number;
     }

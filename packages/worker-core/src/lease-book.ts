@@ -5,16 +5,16 @@
  * B2 The digest names what the coordinator may believe to be held: accepted, not yet reported as finished or given back.
  */
 import { createDeadlines, type MonoMs, monoMs } from '@holdfast/kernel';
-import { leaseText, type LeaseKey, type RunId, type RunSpec } from '@holdfast/model';
+import { type AttemptOrder, leaseText, type LeaseKey, type RunId, type RunSpec } from '@holdfast/model';
 import { type AssignedLease, createHeldDigest, type HeldDigest, type Welcome, type WorkerMessage } from '@holdfast/protocol';
 import type { Lane } from '@holdfast/reconnection-core';
-import type { WorkerEffect, WorkerOrder } from './contract.ts';
+import type { WorkerEffect } from './contract.ts';
 import { LEASE_TABLE, type LeaseInput, type LeaseState } from './table.ts';
 
 export interface Lease {
   readonly key: LeaseKey;
   readonly text: string;
-  readonly order: WorkerOrder;
+  readonly order: AttemptOrder;
   readonly onDisconnect: AssignedLease['onDisconnect'];
   state: LeaseState;
   slot: number | undefined;
@@ -93,7 +93,7 @@ export function createLeaseBook(shared: Shared, slots: number): LeaseBook {
     const lease: Lease = {
       key,
       text,
-      order: { ...key, ...rest } as WorkerOrder,
+      order: { ...key, ...rest } as AttemptOrder,
       onDisconnect,
       state: 'waiting',
       slot: undefined,

@@ -4,16 +4,15 @@
  * O1 Before the coordinator has reconciled nothing is offered (W3); `reconcile` offers what is still wanted.
  */
 import { type MonoMs, monoMs } from '@holdfast/kernel';
-import { leaseText } from '@holdfast/model';
+import { type AttemptEvent, leaseText } from '@holdfast/model';
 import type { WorkerMessage } from '@holdfast/protocol';
-import type { WorkerAttemptEvent } from './contract.ts';
 import type { Lease, LeaseBook, Shared } from './lease-book.ts';
 import { cutResult } from './result-parts.ts';
 import { LEASE_TABLE } from './table.ts';
 
 export interface Results {
   /** The executor reports. */
-  attempted(event: WorkerAttemptEvent): void;
+  attempted(event: AttemptEvent): void;
   /** The coordinator has committed the message offered with this key. */
   settled(key: string): void;
   /** The coordinator wants `keep` of the inventory that was answered at `inventoryAt`, and nothing else. */
@@ -21,7 +20,7 @@ export interface Results {
 }
 
 export function createResults(shared: Shared, book: LeaseBook): Results {
-  function attempted(event: WorkerAttemptEvent): void {
+  function attempted(event: AttemptEvent): void {
     const lease = book.leases.get(leaseText(event.lease));
     if (!lease) return;
     switch (event.kind) {
@@ -65,7 +64,7 @@ export function createResults(shared: Shared, book: LeaseBook): Results {
     if (!shared.reconciling) shared.offer('high', message, `${lease.text}/${message.seq}`);
   }
 
-  function finish(lease: Lease, event: Extract<WorkerAttemptEvent, { kind: 'ended' }>): void {
+  function finish(lease: Lease, event: Extract<AttemptEvent, { kind: 'ended' }>): void {
     const { parts, result } = cutResult(event.result, PART_CHARACTERS_MAX);
     lease.result = [
       ...parts.map((cases, part): WorkerMessage => ({ t: 'part', ...lease.key, part, cases: cases as never })),

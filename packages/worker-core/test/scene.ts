@@ -1,8 +1,8 @@
 /** A worker and a hand-made coordinator: tests say what happens, and read what came out. */
 import { createRandom, monoMs } from '@holdfast/kernel';
-import { incarnation, leaseText, type LeaseKey, workerId } from '@holdfast/model';
+import { type AttemptEvent, incarnation, leaseText, type LeaseKey, workerId } from '@holdfast/model';
 import type { AssignedLease, Beat, CoordinatorFrame, CoordinatorMessage, Hello, WorkerFrame, WorkerMessage } from '@holdfast/protocol';
-import { createWorkerNode, type WorkerAttemptEvent, type WorkerEffect, type WorkerInput } from '../src/index.ts';
+import { createWorkerNode, type WorkerEffect, type WorkerInput } from '../src/index.ts';
 
 export interface Scene {
   /** Effects other than frames, since the last call. */
@@ -10,7 +10,7 @@ export interface Scene {
   /** Messages that the worker sent in the present session, each once. */
   readonly said: WorkerMessage[];
   input(input: WorkerInput): void;
-  attempt(event: WorkerAttemptEvent): void;
+  attempt(event: AttemptEvent): void;
   pass(ms: number): void;
   /** Opens the link that was dialled, with a new session or the former one; reconciles a new one keeping `keep` unless told not to. */
   open(how?: 'fresh' | 'resumed', keep?: readonly LeaseKey[] | 'later'): void;
@@ -130,7 +130,7 @@ export function createScene(slots = 2): Scene {
 }
 
 export const LEASE: LeaseKey = { run: 1, n: 1, epoch: 1 };
-export const ended = (lease = LEASE, cases: readonly string[] = []): WorkerAttemptEvent => ({
+export const ended = (lease = LEASE, cases: readonly string[] = []): AttemptEvent => ({
   kind: 'ended',
   lease,
   result: {

@@ -1,11 +1,10 @@
 /** Attempts that take time and end in seeded ways, on whatever worker they run. */
 import type { Random } from '@holdfast/kernel';
-import { type AttemptOutcome, type CaseResult, type LeaseKey, leaseText } from '@holdfast/model';
-import type { WorkerAttemptEvent, WorkerOrder } from '@holdfast/worker-core';
+import { type AttemptEvent, type AttemptOrder, type AttemptOutcome, type CaseResult, type LeaseKey, leaseText } from '@holdfast/model';
 import type { VirtualTime } from './virtual-time.ts';
 
 export interface FakeExecutor {
-  start(order: WorkerOrder): void;
+  start(order: AttemptOrder): void;
   stop(lease: LeaseKey): void;
   pause(lease: LeaseKey, paused: boolean): void;
   /** All processes die at once; nothing is reported. */
@@ -13,7 +12,7 @@ export interface FakeExecutor {
 }
 
 interface Attempt {
-  readonly order: WorkerOrder;
+  readonly order: AttemptOrder;
   readonly outcome: AttemptOutcome;
   readonly cases: readonly CaseResult[];
   left: number;
@@ -30,8 +29,8 @@ export interface FakeExecutorPorts {
   readonly random: Random;
   readonly taskMsMax: number;
   readonly killMsMax: number;
-  report(event: WorkerAttemptEvent): void;
-  started(order: WorkerOrder): void;
+  report(event: AttemptEvent): void;
+  started(order: AttemptOrder): void;
   stopped(lease: LeaseKey): void;
 }
 

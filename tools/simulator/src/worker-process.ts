@@ -1,8 +1,8 @@
 /** A worker as a process: one life after another under one id, each with its own incarnation, executor and wires. */
 import { createRandom, drive, type Driver, type Random } from '@holdfast/kernel';
-import { incarnation, type LeaseKey, leaseText, workerId } from '@holdfast/model';
+import { type AttemptOrder, incarnation, type LeaseKey, leaseText, workerId } from '@holdfast/model';
 import { type CoordinatorFrame, coordinatorFrame, decodeFrame } from '@holdfast/protocol';
-import { createWorkerNode, type WorkerEffect, type WorkerInput, type WorkerNode, type WorkerOrder } from '@holdfast/worker-core';
+import { createWorkerNode, type WorkerEffect, type WorkerInput, type WorkerNode } from '@holdfast/worker-core';
 import { createFakeExecutor, type FakeExecutor } from './fake-executor.ts';
 import type { LinkEnd, Wire } from './network.ts';
 import type { SimulationOptions } from './options.ts';
@@ -16,7 +16,7 @@ export interface WorkerPorts {
   tell(what: string): void;
   /** Opens a wire; answers later, with undefined when the dial failed. Never answers when the packets go nowhere. */
   dial(end: LinkEnd, answer: (wire: Wire | undefined) => void): void;
-  started(order: WorkerOrder, incarnation: string): void;
+  started(order: AttemptOrder, incarnation: string): void;
   stopped(lease: LeaseKey, incarnation: string): void;
   checkpointSettled(lease: LeaseKey, seq: number): void;
   crashed(error: unknown): void;
