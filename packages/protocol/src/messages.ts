@@ -139,7 +139,7 @@ export const workerMessage = z.discriminatedUnion('t', [
   z.object({ t: z.literal('log'), ...lease, offset: count, stream: z.enum(['out', 'err']), text: z.string().max(65_536) }),
   /** Slots, labels or fingerprint changed. */
   z.object({ t: z.literal('registered'), registration }),
-  /** The worker ends on purpose: whatever it still holds is lost now (evidence of death). */
+  /** The worker ends on purpose: whatever it still holds is given back. */
   z.object({ t: z.literal('goodbye'), reason: text }),
   z.object({ t: z.literal('unknown'), type: short }),
 ]);
