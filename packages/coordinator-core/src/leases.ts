@@ -120,8 +120,6 @@ export function createLeases(shared: Shared): Leases {
   const refused = (event: string, worker: Worker, key: LeaseKey, verdict: Verdict): void => {
     if (verdict.kind !== 'refused') return;
     shared.note('info', event, { worker: worker.id, lease: leaseText(key), reason: verdict.reason });
-    // The worker knows of a grant that this store never made: it is older than what was told (a restored backup).
-    if (verdict.reason === 'future_epoch') shared.halt('STORE_WENT_BACK', `lease ${leaseText(key)} is above the task's epoch`);
   };
 
   function finished(worker: Worker, message: Told<'finished'>, done: () => void, incomplete: () => void): void {
