@@ -23,7 +23,14 @@ export type HostEvent =
   | { readonly t: 'ready'; readonly runner: string; readonly version: string }
   /** The runner cannot work here: bad config, not installed, unsupported version. The host exits. */
   | { readonly t: 'unusable'; readonly reason: string }
-  | { readonly t: 'listed'; readonly units: readonly TestUnit[] }
+  | {
+      readonly t: 'listed';
+      readonly units: readonly TestUnit[];
+      /** Sentences for the user: what the project's own config asks for and is left out. */
+      readonly notes?: readonly string[];
+      /** The project's own config calls an empty list a success. */
+      readonly passWithNoTests?: boolean;
+    }
   /** A test case of run `id` ended. */
   | { readonly t: 'case'; readonly id: number; readonly result: CaseResult }
   /** Run `id` ended. `cases`: how many `case` lines it had. `ok`: the runner itself calls it a success. */
@@ -35,4 +42,6 @@ export type HostEvent =
       /** Errors that belong to the file and to no case: it did not load, an unhandled error. */
       readonly errors: readonly Failure[];
       readonly durationMs: number;
+      /** No unit can run in this host any more: each would end like this one. A new host may do better. */
+      readonly broken?: boolean;
     };

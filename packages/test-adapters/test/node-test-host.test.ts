@@ -125,3 +125,14 @@ test('trap 8, node:test host: flags and the slot -> reach the process of the tes
   expect(session.output()).toContain('worker 4 true');
   expect(session.output()).not.toContain('wrong');
 });
+
+test("hosts: the folders of a project's programs -> in front of PATH, as under npx and scripts", async () => {
+  using fixture = copyFixture('node-basic');
+  const file = join(fixture.cwd, 'lib/deep/path-test.mjs');
+  mkdirSync(join(fixture.cwd, 'lib/deep'));
+  writeFileSync(file, 'console.log(`PATH=${process.env.PATH}`);\n');
+  await using session = await openSession('node-test', fixture.cwd, { env: { PATH: '/usr/bin' } });
+  await session.run('lib/deep/path-test.mjs');
+  await session.close();
+  expect(session.output()).toMatch(new RegExp(`^PATH=${join(fixture.cwd, 'node_modules/.bin')}:.*:/node_modules/.bin:/usr/bin$`, 'm'));
+});

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { listUnits } from '../src/io/host.ts';
 import { copyFixture, grades, openSession, plainEnvironment, workspace } from './support/host-session.ts';
 
 // Real processes on a busy machine.
@@ -187,7 +188,44 @@ test('V4 vitest host: the global setup throws -> no unit runs without it, now or
   for (const file of ['test/a.test.js', 'test/b.test.js']) {
     const { cases, end } = await session.run(file);
     expect([cases.length, end.ok, end.errors.map(({ message }) => message)]).toEqual([0, false, ['vitest did not run: no database']]);
+    expect(end.broken).toBe(true);
   }
+});
+
+test('vitest host: an environment that vite serves like a browser, the host outside the project -> its setup file loads', async () => {
+  using fixture = copyFixture('vitest-shared');
+  const environment = join(fixture.cwd, 'web.js');
+  writeFileSync(
+    environment,
+    "export default { name: 'web', viteEnvironment: 'client', transformMode: 'web', setup: () => ({ teardown() {} }) };\n",
+  );
+  await using session = await openSession('vitest', fixture.cwd, { slot: 2, args: [`--environment=${environment}`] });
+  expect((await session.run('test/a.test.js')).end).toMatchObject({ ok: true, errors: [] });
+  expect(session.output()).toContain('slot 3 3 3');
+});
+
+test('vitest host: its config asks for bail, coverage and empty runs -> the list tells what is left out and what is allowed', async () => {
+  using fixture = copyFixture('vitest-shared');
+  writeFileSync(
+    join(fixture.cwd, 'vitest.config.js'),
+    'export default { test: { bail: 2, coverage: { enabled: true }, passWithNoTests: true } };\n',
+  );
+  {
+    await using session = await openSession('vitest', fixture.cwd);
+    expect((await session.run('test/a.test.js')).end.ok).toBe(true);
+  }
+  expect(existsSync(join(fixture.cwd, 'coverage'))).toBe(false);
+  const suite = { adapter: 'vitest', args: ['no-such-file'] };
+  expect(await listUnits({ suite, cwd: fixture.cwd, env: plainEnvironment() })).toMatchObject({
+    units: [],
+    passWithNoTests: true,
+    notes: [
+      "bail: 2 of vitest's config is left out; use --fail-fast",
+      "coverage of vitest's config is left out: it is not collected from several processes yet",
+    ],
+  });
+  writeFileSync(join(fixture.cwd, 'vitest.config.js'), 'export default {};\n');
+  expect(await listUnits({ suite, cwd: fixture.cwd, env: plainEnvironment() })).toMatchObject({ passWithNoTests: false, notes: [] });
 });
 
 test('vitest host: output of passed tests is silenced -> only that of failed ones comes, and what bypasses the console', async () => {

@@ -6,6 +6,7 @@
  */
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { delimiter, dirname, join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import type { HostEvent, HostRequest } from '../host-protocol.ts';
 
@@ -13,7 +14,7 @@ import type { HostEvent, HostRequest } from '../host-protocol.ts';
 export interface HostRunner {
   readonly runner: string;
   readonly version: string;
-  list(): Promise<Extract<HostEvent, { t: 'listed' }>['units']>;
+  list(): Promise<Omit<Extract<HostEvent, { t: 'listed' }>, 't'>>;
   /** Runs one unit and resolves when nothing of it can report any more. Never rejects for what tests do. */
   run(request: Extract<HostRequest, { t: 'run' }>, emit: (event: HostEvent) => void): Promise<void>;
   close(): Promise<void>;
@@ -30,6 +31,7 @@ export function serveHost(open: (request: OpenRequest) => Promise<HostRunner>): 
     if (request.t === 'close') return leave(runner);
     if (request.t === 'open') {
       try {
+        findProjectPrograms(request.cwd);
         runner = await open(request);
       } catch (error) {
         emit({ t: 'unusable', reason: reasonOf(error) });
@@ -41,7 +43,7 @@ export function serveHost(open: (request: OpenRequest) => Promise<HostRunner>): 
     if (!runner) throw new Error(`a host was asked to ${request.t} before it was opened`);
     if (request.t === 'run') return runner.run(request, emit);
     try {
-      emit({ t: 'listed', units: await runner.list() });
+      emit({ t: 'listed', ...(await runner.list()) });
     } catch (error) {
       emit({ t: 'unusable', reason: reasonOf(error) });
       exit(1);
@@ -56,6 +58,17 @@ export function serveHost(open: (request: OpenRequest) => Promise<HostRunner>): 
     });
   };
   readLines(enqueue);
+}
+
+/** Scripts and npx put the programs that a project has installed in front of PATH; tests and type checkers count on it. */
+function findProjectPrograms(cwd: string): void {
+  const folders: string[] = [];
+  for (let at = cwd; ; at = dirname(at)) {
+    folders.push(join(at, 'node_modules', '.bin'));
+    if (dirname(at) === at) break;
+  }
+  const known = process.env['PATH']?.split(delimiter) ?? [];
+  process.env['PATH'] = [...folders.filter((folder) => !known.includes(folder)), ...known].join(delimiter);
 }
 
 /** A global teardown that fails shows in the exit code: the plain command would be red, too. */

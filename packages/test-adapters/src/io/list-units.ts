@@ -22,6 +22,10 @@ export interface Listing {
   /** Name of the runner, `vitest`. */
   readonly runner: string;
   readonly version: string;
+  /** Sentences for the user. */
+  readonly notes: readonly string[];
+  /** The project's own config calls an empty list a success. */
+  readonly passWithNoTests: boolean;
 }
 
 /**
@@ -30,7 +34,7 @@ export interface Listing {
  */
 export async function listUnits(options: ListOptions): Promise<Listing> {
   if (options.signal?.aborted) throw aborted(options);
-  const heard: { ready?: Extract<HostEvent, { t: 'ready' }>; units?: readonly TestUnit[]; unusable?: string } = {};
+  const heard: { ready?: Extract<HostEvent, { t: 'ready' }>; listed?: Extract<HostEvent, { t: 'listed' }>; unusable?: string } = {};
   const host = openHost(
     { program: hostProgram(options.suite.adapter), cwd: options.cwd, env: options.env },
     {
@@ -38,7 +42,7 @@ export async function listUnits(options: ListOptions): Promise<Listing> {
         if (event.t === 'ready') heard.ready = event;
         else if (event.t === 'unusable') heard.unusable = event.reason;
         else if (event.t === 'listed') {
-          heard.units = event.units;
+          heard.listed = event;
           closing = closeWithin(host, CLOSE_MS);
         }
       },
@@ -53,7 +57,10 @@ export async function listUnits(options: ListOptions): Promise<Listing> {
   const exit = await host.exited;
   closing?.cancel();
   options.signal?.removeEventListener('abort', abort);
-  if (heard.ready && heard.units) return { units: heard.units, runner: heard.ready.runner, version: heard.ready.version };
+  if (heard.ready && heard.listed) {
+    const { units, notes = [], passWithNoTests = false } = heard.listed;
+    return { units, runner: heard.ready.runner, version: heard.ready.version, notes, passWithNoTests };
+  }
   throw listError(options, heard.unusable, exit);
 }
 

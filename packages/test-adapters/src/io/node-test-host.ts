@@ -26,7 +26,7 @@ async function openNodeTest({ cwd, suite, slot }: OpenRequest): Promise<HostRunn
   return {
     runner: 'node:test',
     version: process.version.slice(1),
-    list: async () => nodeTestFiles(patterns, cwd).map((file) => ({ file })),
+    list: async () => ({ units: nodeTestFiles(patterns, cwd).map((file) => ({ file })) }),
     async run({ id, unit }, emit) {
       const started = performance.now();
       const file = resolve(cwd, unit.file);

@@ -11,7 +11,7 @@ export interface VitestNode {
 
 export interface Vitest {
   readonly projects: readonly Project[];
-  readonly config: {
+  readonly config: TakenOver & {
     readonly silent?: boolean | 'passed-only';
     readonly onConsoleLog?: (content: string, type: 'stdout' | 'stderr', entity: unknown) => boolean | void;
   };
@@ -24,9 +24,17 @@ export interface Vitest {
   close(): Promise<void>;
 }
 
+/** What the owner of a run decides, whatever the project's config says. */
+export interface TakenOver {
+  bail?: number;
+  passWithNoTests?: boolean;
+  readonly coverage?: { enabled?: boolean };
+}
+
 export interface Project {
   readonly name: string;
-  readonly config: { readonly root: string; readonly setupFiles: string[] };
+  readonly config: TakenOver & { readonly root: string; readonly setupFiles: string[] };
+  readonly vite: { readonly config: { readonly server: { readonly fs: { readonly allow: string[] } } } };
   createSpecification(moduleId: string, locations?: undefined, pool?: string): Specification;
   isBrowserEnabled(): boolean;
 }

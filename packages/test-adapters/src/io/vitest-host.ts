@@ -5,13 +5,13 @@
  * V2 A run is `ok` only if vitest calls it passed, left no exit code, began no file without ending it, and no case failed.
  * V3 Nothing is written into the user's tree but what their tests and snapshots write.
  * V4 After a run that vitest refused (its global setup threw) no unit of this host runs: vitest would leave the setup out
- *    the second time, and tests could pass without it.
+ *    the second time, and tests could pass without it. Each `end` says so, and its owner starts a new host for a retry.
  *
  * Units of the pool `typescript` are one per project: the type checker looks at the whole project at every start.
  */
 import { existsSync } from 'node:fs';
 import { createRequire, enableCompileCache } from 'node:module';
-import { join, normalize, relative, resolve } from 'node:path';
+import { dirname, join, normalize, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Failure, TestUnit } from '@holdfast/model';
 import type { HostEvent } from '../host-protocol.ts';
@@ -38,20 +38,47 @@ async function openVitest({ cwd, suite, slot }: OpenRequest): Promise<HostRunner
   const { filter, options } = node.parseCLI(['vitest', 'run', ...suite.args]);
   const reporter = createVitestReporter(cwd);
   const vitest = await node.createVitest('test', { ...normalised(options), ...ownOptions(reporter) });
+  const configured = takeOver(vitest);
   outliveDeadWorkers();
   // Vitest 3 calls it `init`. Without it reporters never learn of vitest.
   await (vitest.standalone ?? vitest.init)?.call(vitest);
-  for (const project of vitest.projects) {
-    if (!project.isBrowserEnabled()) project.config.setupFiles.unshift(siblingProgram(import.meta.url, 'vitest-slot'));
-  }
+  for (const project of vitest.projects) if (!project.isBrowserEnabled()) tellSlotsApart(project);
   const running: Running = { vitest, reporter, cwd, broken: undefined };
   return {
     runner: 'vitest',
     version: node.version,
-    list: async () => unitsOf(await vitest.getRelevantTestSpecifications(filter.map((path) => normalize(path))), cwd),
+    list: async () => ({
+      units: unitsOf(await vitest.getRelevantTestSpecifications(filter.map((path) => normalize(path))), cwd),
+      ...configured,
+    }),
     run: (request, emit) => runUnit(running, request, emit),
     close: () => vitest.close(),
   };
+}
+
+/** Puts a setup file of ours before all others. It lies outside the project, where vite serves to jsdom only what it is told to. */
+function tellSlotsApart(project: Project): void {
+  const program = siblingProgram(import.meta.url, 'vitest-slot');
+  project.vite.config.server.fs.allow.push(portable(dirname(program)));
+  project.config.setupFiles.unshift(program);
+}
+
+/**
+ * Puts out of force what the owner of the run decides, before vitest starts, and tells what the project's own config said.
+ * Given as options they would hide it: vitest 5 keeps only what was resolved.
+ */
+function takeOver({ config, projects }: Vitest): { readonly notes: string[]; readonly passWithNoTests: boolean } {
+  const { bail, passWithNoTests = false, coverage } = config;
+  const notes: string[] = [];
+  if (bail) notes.push(`bail: ${bail} of vitest's config is left out; use --fail-fast`);
+  if (coverage?.enabled) notes.push("coverage of vitest's config is left out: it is not collected from several processes yet");
+  for (const each of [config, ...projects.map((project) => project.config)]) {
+    // Vitest would count failures over all runs of a warm host, and then skip what comes.
+    each.bail = 0;
+    each.passWithNoTests = true;
+    if (each.coverage) each.coverage.enabled = false;
+  }
+  return { notes, passWithNoTests };
 }
 
 /**
@@ -97,10 +124,6 @@ const ownOptions = (reporter: VitestReporter): Record<string, unknown> => ({
   minWorkers: 0,
   includeTaskLocation: true,
   reporters: [reporter.hooks],
-  passWithNoTests: true,
-  // Vitest would count failures over all runs of a warm host, and then skip what comes. The owner of the run decides.
-  bail: 0,
-  coverage: { enabled: false },
   // Its file in node_modules holds durations for a sequencer that has one file to order.
   cache: false,
   api: false,
@@ -168,7 +191,15 @@ async function runUnit(
   const died = report.unended.length > 0;
   const ok = success && report.reason === 'passed' && report.failed === 0 && !died;
   if (!ok && report.failed === 0 && errors.length === 0) errors.push(failureOf('vitest calls the run failed and names no test'));
-  emit({ t: 'end', id, ok, cases: report.cases, errors: errors.slice(0, ERRORS_MAX), durationMs: performance.now() - started });
+  emit({
+    t: 'end',
+    id,
+    ok,
+    cases: report.cases,
+    errors: errors.slice(0, ERRORS_MAX),
+    durationMs: performance.now() - started,
+    ...(running.broken ? { broken: true } : {}),
+  });
 }
 
 /** The specifications of a unit, or why there are none. */
