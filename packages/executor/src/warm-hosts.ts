@@ -50,8 +50,12 @@ export interface WarmHost {
 
 export interface WarmHosts {
   prewarm(place: HostPlace): void;
-  /** The host for a place, started if there is none. Undefined: it is busy, which is the caller's mistake. */
-  take(place: HostPlace): WarmHost | undefined;
+  /**
+   * The host for a place, started if there is none. Undefined: it is busy, which is the caller's mistake.
+   * `again`: a broken host is replaced. Else it answers for every unit what it said for the first: a suite whose
+   * global setup fails ends fast.
+   */
+  take(place: HostPlace, again: boolean): WarmHost | undefined;
   runEnded(run: number): void;
   close(): Promise<void>;
 }
@@ -62,6 +66,8 @@ interface Entry extends WarmHost {
   readonly gone: Promise<void>;
   usedAt: number;
   busy(): boolean;
+  /** It said that no unit can run in it any more. */
+  broken(): boolean;
   close(): void;
 }
 
@@ -95,9 +101,12 @@ export function createWarmHosts(around: Surroundings): WarmHosts {
 
   return {
     prewarm: (place) => void obtain(place),
-    take(place) {
+    take(place, again) {
       const entry = obtain(place);
-      return entry.busy() ? undefined : entry;
+      if (entry.busy()) return undefined;
+      if (!again || !entry.broken()) return entry;
+      entry.close();
+      return obtain(place);
     },
     runEnded(run) {
       openRuns.delete(run);
@@ -119,6 +128,7 @@ function startHost(place: HostPlace, around: Surroundings, openRuns: Set<number>
   let state: 'starting' | 'ready' | 'gone' = 'starting';
   let work: { readonly unit: TestUnit; readonly ears: UnitEars } | undefined;
   let unusable: string | undefined;
+  let broken = false;
   let id = 0;
   let cancelTimer = (): void => undefined;
 
@@ -141,7 +151,10 @@ function startHost(place: HostPlace, around: Surroundings, openRuns: Set<number>
           begin();
         } else if (event.t === 'unusable') unusable = event.reason;
         else if (event.t === 'case' && event.id === id) work?.ears.case(event.result);
-        else if (event.t === 'end' && event.id === id) work?.ears.end(event);
+        else if (event.t === 'end' && event.id === id) {
+          broken = event.broken === true;
+          work?.ears.end(event);
+        }
       },
     },
   );
@@ -175,6 +188,7 @@ function startHost(place: HostPlace, around: Surroundings, openRuns: Set<number>
     usedAt: 0,
     gone: Promise.resolve(),
     busy: () => work !== undefined,
+    broken: () => broken,
     run(unit, run, ears) {
       entry.runs.add(run);
       openRuns.add(run);
