@@ -14,7 +14,7 @@ export const EXIT = {
 
 /** The exit code of an error: its own, or by its code; 1 for what nobody expected. */
 export function exitCodeOf(error: unknown): number {
-  const coded = error as Partial<CodedError>;
+  const coded = (error ?? {}) as Partial<CodedError>;
   const own = coded.details?.['exitCode'];
   if (typeof own === 'number') return own;
   return (typeof coded.code === 'string' ? EXIT_BY_CODE[coded.code] : undefined) ?? EXIT.failed;
@@ -22,10 +22,9 @@ export function exitCodeOf(error: unknown): number {
 
 /** What to print of an error. Only errors that nobody expected show their stack. */
 export function explainError(error: unknown): string {
-  if (typeof (error as Partial<CodedError>).code === 'string') {
-    const coded = error as CodedError;
-    return `holdfast: failed to ${coded.message} [${coded.code}]`;
-  }
+  const { code, retryable } = (error ?? {}) as Partial<CodedError>;
+  // Errors of the system carry a code, too, and their messages complete nothing.
+  if (typeof code === 'string' && typeof retryable === 'boolean') return `holdfast: failed to ${(error as CodedError).message} [${code}]`;
   return `holdfast: ${error instanceof Error ? (error.stack ?? error.message) : errorText(error)}`;
 }
 

@@ -42,41 +42,42 @@ function addRun(program: Command): void {
     .description('run a test command, spread over workers')
     .argument('[command...]', 'what you always type, after --; default: npm test')
     .passThroughOptions()
-    .option('--workers <n>', 'local workers to start; default by the number of cores')
-    .option('--files <glob>', 'test files; with {file} in the command, for any runner; may be repeated', collect)
-    .option('--commands <file>', 'one command a line from a file; - reads standard input')
-    .option('--results <junit:path>', 'where a command writes its results; {file} and {n} are filled in')
-    .option('--retries <n>', 'further attempts after a failure, per file')
-    .option('--timeout <duration>', 'longest duration of one file, such as 90s or 5m')
+    .option('--workers <n>', 'local workers to start; default: one per core')
+    .option('--files <glob>', 'only these test files; with {file} in the command, any runner will do; may be repeated', collect)
+    .option('--commands <file>', 'run each line of a file as a command; - reads standard input')
+    .option('--results <junit:path>', 'where each command writes its JUnit file; {file} and {n} are filled in')
+    .option('--retries <n>', 'further attempts after a failure, per file; default 0')
+    .option('--timeout <duration>', 'longest duration of one file, such as 90s or 5m; default: no limit')
     .option('--fail-fast', 'cancel what is left after the first failed file')
-    .option('--last-failed', 'only what failed in its last run', false)
+    .option('--last-failed', 'only what failed in its last run')
     .option('--env <name=value>', 'a variable for every process; may be repeated', collect)
     .option('--reporter <names>', 'pretty, json (events on standard output), junit; separated by commas', split)
-    .option('--out <folder>', 'where reports are written')
-    .option('--json', 'print the whole report as JSON on standard output at the end', false)
-    .option('--logs', 'show what tests print', false)
+    .option('--out <folder>', "folder for the reports; default: the run's own, in the cache")
+    .option('--json', 'print the whole report as JSON on standard output at the end')
+    .option('--logs', 'show what tests print')
     .option('--config <file>', 'configuration file; default: holdfast.config.{ts,js,mjs,json} upwards from here')
-    .option('--log-level <level>', 'how much the processes log into the run folder')
-    .option('--connect <url>', 'use the workers of this coordinator')
-    .option('--token <token>', 'token of that coordinator; prefer --token-file')
+    .option('--log-level <level>', 'how much the processes log: trace, debug, info, warn, error, silent; default info')
+    .option('--connect <url>', 'use the workers of this coordinator instead of starting some')
+    .option('--token <token>', 'token with scope submit; prefer --token-file: others can see a command line')
     .option('--token-file <file>', 'file with the token')
     .option('--tls-ca <file>', 'certificate authority of that coordinator')
     .addHelpText('after', RUN_HELP_AFTER)
     .action(async (command: string[], options: Record<string, unknown>) => {
       const { commands, results, lastFailed, json, logs, ...settings } = options;
       const { runVerb } = await import('./verbs/run.ts');
-      const flags = { commands, results, lastFailed, json, logs } as never;
+      const flags = { commands, results, lastFailed: lastFailed === true, json: json === true, logs: logs === true } as never;
       process.exitCode = await runVerb(command, flags, settings, io);
     });
 }
 
 function addResume(program: Command): void {
-  connection(program.command('resume'))
+  remote(program.command('resume'), 'go on at this coordinator; default: here, where the run was')
     .description('go on with an interrupted run without repeating what passed')
     .argument('[run]', 'its id or folder name; default: the newest of this project')
-    .option('--workers <n>', 'local workers to start')
+    .option('--workers <n>', 'local workers to start; default: as many as before')
+    .option('--config <file>', 'configuration file')
     .option('--reporter <names>', 'pretty, json, junit', split)
-    .option('--log-level <level>', 'how much the processes log')
+    .option('--log-level <level>', 'how much the processes log; default info')
     .action(async (run: string | undefined, options: Record<string, unknown>) => {
       const { resumeVerb } = await import('./verbs/resume.ts');
       process.exitCode = await resumeVerb(run, options as never, io);
@@ -86,17 +87,17 @@ function addResume(program: Command): void {
 function addServers(program: Command): void {
   program
     .command('coordinator')
-    .description('serve a coordinator')
+    .description('serve a coordinator: takes runs and hands them to workers')
     .option('--listen <host:port>', 'address to listen on; default 127.0.0.1:7070, port 0 takes a free one')
-    .option('--data <folder>', 'folder of its store; default .holdfast')
+    .option('--data <folder>', 'folder of its store and logs; default .holdfast')
     .option('--tls-cert <file>', 'certificate chain in PEM; off loopback it is required')
     .option('--tls-key <file>', 'its private key')
     .option('--tls-ca <file>', 'authority that client certificates must come from')
-    .option('--allowed-hosts <names>', 'Host headers that are answered', split)
-    .option('--allowed-origins <origins>', 'origins whose browsers may call the API', split)
-    .option('--config <file>', 'configuration file')
-    .option('--log-level <level>', 'how much is logged')
-    .option('--json', 'print address and data folder as JSON once it listens', false)
+    .option('--allowed-hosts <names>', 'Host headers that are answered beside those of loopback; separated by commas', split)
+    .option('--allowed-origins <origins>', 'origins whose browsers may call the API; separated by commas', split)
+    .option('--config <file>', 'configuration file; default: holdfast.config.{ts,js,mjs,json} upwards from here')
+    .option('--log-level <level>', 'how much is logged; default info')
+    .option('--json', 'print address and data folder as JSON once it listens')
     .action(async ({ json, ...options }: Record<string, unknown>) => {
       const [{ serveCoordinator }, { coordinatorSettings }] = await Promise.all([
         import('@holdfast/coordinator-app'),
@@ -109,16 +110,16 @@ function addServers(program: Command): void {
   program
     .command('worker')
     .description("work for a coordinator in this folder's checkout")
-    .option('--connect <url>', 'address of the coordinator')
+    .option('--connect <url>', 'address of the coordinator (required)')
     .option('--token <token>', 'its token with scope worker:register; prefer --token-file')
     .option('--token-file <file>', 'file with the token')
     .option('--tls-ca <file>', "authority of the coordinator's certificate")
     .option('--name <name>', "what people call this worker; default: the host's name")
-    .option('--slots <n>', 'files at the same time; default by the number of cores')
+    .option('--slots <n>', 'files at the same time; default: one per core')
     .option('--labels <name=value>', 'a fact about this machine; may be repeated', collect)
     .option('--data <folder>', 'folder of its id and logs; default .holdfast')
-    .option('--config <file>', 'configuration file, with the policy of what tasks may do here')
-    .option('--log-level <level>', 'how much is logged')
+    .option('--config <file>', 'configuration file, with the policy of what tasks may do here; default as for run')
+    .option('--log-level <level>', 'how much is logged; default info')
     .action(async (options: Record<string, unknown>) => {
       const [{ serveWorker }, { workerSettings }] = await Promise.all([import('@holdfast/worker-app'), import('./settings.ts')]);
       const settings = await workerSettings(options);
@@ -129,11 +130,11 @@ function addServers(program: Command): void {
 function addInspection(program: Command): void {
   const verbs = () => import('./verbs/inspect.ts');
   connection(program.command('status'))
-    .description('show coordinator, workers and runs')
+    .description('show the coordinator, its workers and its last runs')
     .option('--json', 'print as JSON')
     .action(async (options: Record<string, unknown>) => void (process.exitCode = await (await verbs()).statusVerb(options, io)));
   connection(program.command('watch'))
-    .description('follow a run to its end')
+    .description('follow a run to its end; its exit code is that of the run')
     .argument('[run]', 'its id; default: the newest')
     .option('--json', 'print its events as JSON lines')
     .option('--reporter <names>', 'pretty, json, junit', split)
@@ -152,8 +153,8 @@ function addInspection(program: Command): void {
     );
   connection(program.command('logs'))
     .description('print what a task printed')
-    .argument('<task>', 'RUN.N')
-    .option('--follow', 'until its end')
+    .argument('<task>', 'RUN.N: the id of the run and the number of the task')
+    .option('--follow', 'go on until the task has ended')
     .option('--stream <name>', 'only out or err')
     .option('--json', 'print pieces as JSON lines')
     .action(
@@ -161,7 +162,7 @@ function addInspection(program: Command): void {
     );
   connection(program.command('cancel'))
     .description('cancel a run or one task')
-    .argument('<name>', 'RUN or RUN.N')
+    .argument('<name>', 'RUN, or RUN.N: its id and the number of the task')
     .option('--json', 'print as JSON')
     .action(
       async (name: string, options: Record<string, unknown>) =>
@@ -170,7 +171,7 @@ function addInspection(program: Command): void {
   for (const paused of [true, false]) {
     connection(program.command(paused ? 'pause' : 'unpause'))
       .description(paused ? 'stop the clock and the processes of a running task' : 'let a paused task go on')
-      .argument('<task>', 'RUN.N')
+      .argument('<task>', 'RUN.N: the id of the run and the number of the task')
       .action(
         async (name: string, options: Record<string, unknown>) =>
           void (process.exitCode = await (await verbs()).pauseVerb(name, paused, options, io)),
@@ -179,7 +180,9 @@ function addInspection(program: Command): void {
 }
 
 function addTokens(program: Command): void {
-  const token = program.command('token').description('credentials of workers, submitters and readers');
+  const token = program
+    .command('token')
+    .description('make, list, rotate and revoke tokens: what workers and clients prove themselves with');
   const act = async (
     action: 'create' | 'list' | 'rotate' | 'revoke',
     key: string | undefined,
@@ -192,11 +195,11 @@ function addTokens(program: Command): void {
     .description('make a token and print it')
     .option(
       '--scope <scope>',
-      'what it allows: submit, read, cancel, worker:register, artifact:read, artifact:write, diag:read, admin',
+      'what it allows: submit, read, cancel, worker:register, artifact:read, artifact:write, diag:read, admin; may be repeated',
       collect,
     )
     .option('--name <name>', 'whom it is for')
-    .option('--expires <duration>', 'how long it is valid; default 90d')
+    .option('--expires <duration>', 'how long it is valid, such as 12h or 90d; default 90d')
     .option('--json', 'print as JSON')
     .action((options: Record<string, unknown>) => act('create', undefined, options));
   connection(token.command('list'))
@@ -214,12 +217,17 @@ function addTokens(program: Command): void {
 }
 
 const connection = (command: Command): Command =>
+  remote(command, 'address of the coordinator; default: that of --data, or of the newest local run').option(
+    '--data <folder>',
+    'data folder of a coordinator on this machine, whose admin token is used; default .holdfast',
+  );
+
+const remote = (command: Command, about: string): Command =>
   command
-    .option('--connect <url>', 'address of the coordinator; default: the one of --data or of the newest local run')
+    .option('--connect <url>', about)
     .option('--token <token>', 'its token; prefer --token-file')
     .option('--token-file <file>', 'file with the token')
-    .option('--tls-ca <file>', 'certificate authority of the coordinator')
-    .option('--data <folder>', 'data folder of a coordinator on this machine; default .holdfast');
+    .option('--tls-ca <file>', 'certificate authority of the coordinator');
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
@@ -231,15 +239,20 @@ function split(value: string): string[] {
 
 const HELP_AFTER = `
 Examples:
-  holdfast run -- npx vitest run                   your suite over local workers
-  holdfast run --files 'test/*.js' -- node {file}  any command, one process per file
-  holdfast run --last-failed                       only what failed last time
-  holdfast resume                                  go on after Ctrl-C
+  holdfast run -- npx vitest run                     your suite, spread over local workers
+  holdfast run --files 'test/*.js' -- node {file}    any command, one process per file
+  holdfast run --last-failed -- npx vitest run       only what failed last time
+  holdfast resume                                    go on after Ctrl-C or a crash
+  holdfast coordinator                               a fleet: here the coordinator,
+  holdfast worker --connect URL --token-file FILE    on each machine a worker,
+  holdfast run --connect URL --token-file FILE -- …  and a run that uses them all
 
-Exit codes: 0 passed, 1 tests failed, 2 usage, 3 infrastructure only, 4 not proven, 5 nothing to run, 16 configuration,
-69 coordinator unreachable, 75 fenced, 77 token refused, 78 refuses to start, 130 and 143 signals.
-Every flag has a variable: --fail-fast is HOLDFAST_FAIL_FAST.`;
+Exit codes: 0 passed, 1 tests failed, 2 usage, 3 machines failed but no test, 4 not proven, 5 nothing to run,
+16 configuration, 69 coordinator unreachable, 75 another process or a full disk is in the way, 77 token refused,
+78 refuses to start, 130 and 143 ended by a signal.
+Settings also come from variables and from holdfast.config.ts: --fail-fast is HOLDFAST_FAIL_FAST and run.failFast.`;
 
 const RUN_HELP_AFTER = `
-Known runners: vitest, node --test; scripts, npx and wrappers such as cross-env are understood.
-Nothing is written into the project: history, logs and reports are in node_modules/.cache/holdfast, else in the user's cache.`;
+Known runners: vitest, node --test; scripts, npx and wrappers such as cross-env are understood. Any other: --files or --commands.
+Nothing is written into the project: history, logs and reports are in node_modules/.cache/holdfast, else in the user's cache.
+Ctrl-C interrupts in order (holdfast resume goes on); a second one leaves at once.`;

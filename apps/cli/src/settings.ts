@@ -2,9 +2,11 @@
 import {
   COORDINATOR_SETTINGS,
   type CoordinatorSettings,
+  type Resolved,
   resolveSettings,
   RUN_SETTINGS,
   type RunSettings,
+  type SettingsSchema,
   WORKER_SETTINGS,
   type WorkerSettings,
 } from '@holdfast/config';
@@ -31,5 +33,13 @@ async function settingsOf(
   const { config, path: found } = await loadConfig({ cwd: process.cwd(), ...(path === undefined ? {} : { file: path }) });
   const resolved = resolveSettings(schema, { flags: given, env: process.env, file: config[section] as never, filePath: found });
   if (!resolved.ok) throw resolved.problem;
-  return resolved.value.values;
+  return withoutWeakerToken(resolved.value);
 }
+
+/** A token file that was typed outranks a token in the environment, and so on. */
+function withoutWeakerToken({ values, origins }: Resolved<SettingsSchema>): unknown {
+  const strength = (key: string): number => STRENGTH.indexOf(origins[key]?.source ?? 'default');
+  return strength('tokenFile') > strength('token') ? { ...values, token: undefined } : values;
+}
+
+const STRENGTH = ['default', 'file', 'environment', 'flag'] as const;

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { CoordinatorSettings } from '@holdfast/config';
-import { startCoordinator, type StartCoordinatorSettings } from '@holdfast/coordinator';
+import { type RunningCoordinator, startCoordinator, type StartCoordinatorSettings } from '@holdfast/coordinator';
 import { CodedError, errorText } from '@holdfast/kernel';
 
 export interface CoordinatorIo {
@@ -29,10 +29,7 @@ export async function serveCoordinator(settings: CoordinatorSettings, io: Coordi
       signals += 1;
       if (signals > 1) return done(signal === 'SIGINT' ? 130 : 143);
       io.say(`${signal}: telling the workers; a second signal ends at once`);
-      running.drain(signal).then(
-        () => done(0),
-        () => done(1),
-      );
+      done(drained(running, signal));
     };
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
@@ -45,6 +42,16 @@ export async function serveCoordinator(settings: CoordinatorSettings, io: Coordi
   const code = await Promise.race([asked, fenced]);
   await running.close();
   return code;
+}
+
+async function drained(running: RunningCoordinator, reason: string): Promise<number> {
+  try {
+    await running.drain(reason);
+    return 0;
+  } catch {
+    /* ignored: why it failed is in the log, and `fenced` tells when the store is the cause. */
+    return 1;
+  }
 }
 
 function startSettings(settings: CoordinatorSettings): StartCoordinatorSettings {

@@ -1,6 +1,5 @@
 /** From what was typed to what will run: a suite of a known runner, one command per file, or a list of commands. */
-import { readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { resolve } from 'node:path';
 import type { TaskInput } from '@holdfast/client';
 import { CodedError } from '@holdfast/kernel';
 import { type RunSpec, type SuiteSpec, type TestUnit, unitText } from '@holdfast/model';
@@ -9,6 +8,7 @@ import { ADAPTERS, joinWords, readCommandList, recogniseCommand } from '@holdfas
 import { expandFiles } from '@holdfast/test-adapters/files';
 import { listUnits, readProject } from '@holdfast/test-adapters/host';
 import { EXIT, usageError } from '../exit.ts';
+import { readGivenFile } from '../given-file.ts';
 
 export interface PlanOptions {
   readonly command: readonly string[];
@@ -125,7 +125,7 @@ function planList(options: PlanOptions, source: string): Plan {
   return {
     ...plainPlan(options, source === '-' ? 'commands from standard input' : `commands of ${source}`),
     async tasks(history) {
-      const text = readFileSync(source === '-' ? 0 : join(options.cwd, relative(options.cwd, source)), 'utf8');
+      const text = readGivenFile(source === '-' ? 0 : resolve(options.cwd, source), '--commands');
       const list = readCommandList(text);
       if (!list.ok) throw usageError(`read ${source === '-' ? 'the commands on standard input' : source}: ${list.problem}`);
       if (list.value.length === 0) throw nothingToRun(`${source} holds no command`);
