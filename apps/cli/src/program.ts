@@ -99,6 +99,8 @@ function addServers(program: Command): void {
     .option('--log-level <level>', 'how much is logged; default info')
     .option('--json', 'print address and data folder as JSON once it listens')
     .action(async ({ json, ...options }: Record<string, unknown>) => {
+      const { keepHeapSmall } = await import('./heap.ts');
+      keepHeapSmall();
       const [{ serveCoordinator }, { coordinatorSettings }] = await Promise.all([
         import('@holdfast/coordinator-app'),
         import('./settings.ts'),
@@ -198,7 +200,7 @@ function addTokens(program: Command): void {
       'what it allows: submit, read, cancel, worker:register, artifact:read, artifact:write, diag:read, admin; may be repeated',
       collect,
     )
-    .option('--name <name>', 'whom it is for')
+    .option('--name <name>', 'whom it is for: letters, digits and . @ : _ -, at most 64')
     .option('--expires <duration>', 'how long it is valid, such as 12h or 90d; default 90d')
     .option('--json', 'print as JSON')
     .action((options: Record<string, unknown>) => act('create', undefined, options));

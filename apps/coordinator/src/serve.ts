@@ -20,26 +20,30 @@ export async function serveCoordinator(settings: CoordinatorSettings, io: Coordi
   const running = await startCoordinator(startSettings(settings));
   const data = resolve(settings.data);
   io.say(`listening on ${running.url}, data in ${data}`);
-  io.say(`token for administrators in ${resolve(data, 'admin.token')}; make others with: holdfast token create --data ${settings.data}`);
+  io.say(
+    `token for administrators in ${resolve(data, 'admin.token')}; make others with: holdfast token create --data ${settings.data} --scope worker:register`,
+  );
   io.tell({ url: running.url, data, pid: process.pid });
 
-  const asked = new Promise<number>((done) => {
-    let signals = 0;
-    const onSignal = (signal: NodeJS.Signals): void => {
-      signals += 1;
-      if (signals > 1) return done(signal === 'SIGINT' ? 130 : 143);
-      io.say(`${signal}: telling the workers; a second signal ends at once`);
-      done(drained(running, signal));
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
-  });
+  const { promise: asked, resolve: end } = Promise.withResolvers<number>();
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    signals += 1;
+    if (signals > 1) return end(signal === 'SIGINT' ? 130 : 143);
+    io.say(`${signal}: telling the workers; a second signal ends at once`);
+    // Not `end(drained(...))`: that would leave the second signal without effect.
+    void drained(running, signal).then(end);
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
   const fenced = running.fenced.catch((error: unknown) => {
     io.say(`stopped: ${errorText(error)}`);
     const code = (error as CodedError).details?.['exitCode'];
     return typeof code === 'number' ? code : 75;
   });
   const code = await Promise.race([asked, fenced]);
+  process.off('SIGTERM', onSignal);
+  process.off('SIGINT', onSignal);
   await running.close();
   return code;
 }

@@ -1,7 +1,7 @@
 /** A coordinator in this process and its workers beside it: all that a run without `--connect` needs. */
 import { type Client, createClient } from '@holdfast/client';
 import { CodedError } from '@holdfast/kernel';
-import { type RunningCoordinator, startCoordinator } from '@holdfast/coordinator';
+import type { RunningCoordinator } from '@holdfast/coordinator';
 import { type PoolOptions, startWorkerPool, type WorkerPool } from './worker-pool.ts';
 
 export interface LocalFleet {
@@ -34,6 +34,8 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
       exhausted: (reason) => failure.reject(workersLost(reason, options.pool!.logs)),
     });
   try {
+    // Loaded here: what it consists of is much, and the workers and the list of tests need none of it.
+    const { startCoordinator } = await import('@holdfast/coordinator');
     coordinator = await startCoordinator({
       dataFolder: options.data,
       listen: { host: '127.0.0.1', port: 0 },

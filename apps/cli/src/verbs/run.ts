@@ -9,7 +9,6 @@ import type { RunId } from '@holdfast/model';
 import { type DurationHistory, runDurations, updateHistory } from '@holdfast/results';
 import { cacheFolder, readHistory, writeHistory } from '@holdfast/results/files';
 import type { Console } from '../console.ts';
-import { connect } from '../connection.ts';
 import { EXIT, usageError } from '../exit.ts';
 import { startLocalFleet } from '../local/local-fleet.ts';
 import { createReporters, type Followed, followRun } from '../run/follow.ts';
@@ -98,6 +97,7 @@ async function runHere(session: Session): Promise<number> {
 
 async function runThere(session: Session, flags: SettingFlags): Promise<number> {
   const { plan, io } = session;
+  const { connect } = await import('../connection.ts');
   if (plan.suite?.options?.['localOnly'] === true) {
     throw usageError(`run ${plan.title} on other machines: it writes snapshots into their checkouts, not into yours; leave --connect out`);
   }

@@ -1,4 +1,5 @@
 /** `holdfast token`: credentials of workers, submitters and readers. */
+import type { TokenView } from '@holdfast/client';
 import { SCOPES, type Scope } from '@holdfast/auth';
 import { parseDuration } from '@holdfast/kernel';
 import { connect, type ConnectionFlags } from '../connection.ts';
@@ -23,7 +24,7 @@ export async function tokenVerb(
     switch (action) {
       case 'create': {
         const scopes = scopesOf(flags.scope ?? []);
-        const minted = await client.mintToken(flags.name ?? scopes.join('+'), scopes, lifeOf(flags.expires));
+        const minted = await client.mintToken(flags.name ?? scopes.join('.').slice(0, NAME_MAX), scopes, lifeOf(flags.expires));
         if (flags.json) io.printJson(minted);
         else io.print(minted.token);
         io.say(`holdfast: token ${minted.facts.keyId} for ${scopes.join(', ')}; it is shown this once`);
@@ -49,7 +50,7 @@ export async function tokenVerb(
             token.name,
             token.scopes.join(','),
             new Date(token.expiresWall).toISOString().slice(0, 10),
-            token.revokedWall === null ? 'active' : 'revoked',
+            stateOf(token),
           ]);
           for (const line of table([['KEY', 'NAME', 'SCOPES', 'EXPIRES', 'STATE'], ...rows])) io.print(line);
         }
@@ -59,6 +60,11 @@ export async function tokenVerb(
   } finally {
     client.close();
   }
+}
+
+function stateOf({ revokedWall, expiresWall }: TokenView): string {
+  if (revokedWall !== undefined) return 'revoked';
+  return expiresWall <= Date.now() ? 'expired' : 'active';
 }
 
 function scopesOf(names: readonly string[]): Scope[] {
@@ -77,3 +83,6 @@ function lifeOf(text: string | undefined): number | undefined {
   if (life === undefined || life === 0) throw usageError(`let a token expire after ${text}: expected a duration such as 90d or 12h`);
   return life;
 }
+
+/** What the coordinator takes as a name. */
+const NAME_MAX = 64;
