@@ -17,9 +17,9 @@ export async function benchDispatch({ repetitions = 5, size = 20_000, say }: Ben
   // A worker belongs to a checkout: an empty one.
   const checkout = join(folder, 'checkout');
   mkdirSync(checkout);
-  const coordinator = await startCoordinator(folder, flagsOf('HOLDFAST_BENCH_COORDINATOR_FLAGS'));
+  const coordinator = await startCoordinator(folder);
   try {
-    const worker = await startWorker(checkout, coordinator, SLOTS, flagsOf('HOLDFAST_BENCH_WORKER_FLAGS'));
+    const worker = await startWorker(checkout, coordinator, SLOTS);
     try {
       await throughput(coordinator, worker, WARM_UP_TASKS);
       const rounds: Round[] = [];
@@ -182,9 +182,6 @@ function usages(coordinator: CoordinatorProcess, worker: WorkerProcess): { coord
 }
 
 const noops = (count: number): TaskInput[] => Array.from({ length: count }, () => ({ name: 'nothing', body: { kind: 'noop' } }));
-
-/** Flags of Node for one of the two processes, for profiling: `--cpu-prof --cpu-prof-dir=...`. */
-const flagsOf = (variable: string): string[] => process.env[variable]?.split(' ').filter(Boolean) ?? [];
 
 const SLOTS = 256;
 const PER_CALL = 1000;

@@ -15,11 +15,15 @@ export interface CoordinatorProcess {
 }
 
 /** Starts `holdfast coordinator` on a free port; resolves when it listens. */
-export async function startCoordinator(folder: string, nodeFlags: readonly string[] = []): Promise<CoordinatorProcess> {
+export async function startCoordinator(folder: string): Promise<CoordinatorProcess> {
   const data = join(folder, 'coordinator');
   const args = ['coordinator', '--listen', '127.0.0.1:0', '--data', data, '--json'];
   const child = owned(
-    spawn(process.execPath, [...nodeFlags, PROGRAM, ...args], { cwd: folder, env: plainEnv(), stdio: ['ignore', 'pipe', 'pipe'] }),
+    spawn(process.execPath, [...flagsOf('COORDINATOR'), PROGRAM, ...args], {
+      cwd: folder,
+      env: plainEnv(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
   );
   const said = tailOf(child);
   const line = await firstLine(child, () => `the coordinator did not start: ${said()}`);
@@ -42,16 +46,13 @@ export interface WorkerProcess {
 }
 
 /** Starts `holdfast worker` in `folder`; resolves when the coordinator knows it. */
-export async function startWorker(
-  folder: string,
-  coordinator: CoordinatorProcess,
-  slots: number,
-  nodeFlags: readonly string[] = [],
-): Promise<WorkerProcess> {
+export async function startWorker(folder: string, coordinator: CoordinatorProcess, slots: number): Promise<WorkerProcess> {
   const { token } = await coordinator.client.mintToken('bench', ['worker:register']);
   const args = ['worker', '--connect', coordinator.url, '--slots', String(slots), '--data', join(folder, 'worker')];
   const env = { ...plainEnv(), HOLDFAST_TOKEN: token };
-  const child = owned(spawn(process.execPath, [...nodeFlags, PROGRAM, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] }));
+  const child = owned(
+    spawn(process.execPath, [...flagsOf('WORKER'), PROGRAM, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] }),
+  );
   const said = tailOf(child);
   child.stdout!.resume();
   const deadline = performance.now() + START_WITHIN_MS;
@@ -70,6 +71,9 @@ export function plainEnv(): NodeJS.ProcessEnv {
     Object.entries(process.env).filter(([name]) => !/^(HOLDFAST_|VITEST|NODE_OPTIONS$|NODE_ENV$|TEST$)/.test(name)),
   );
 }
+
+/** Flags of Node for one of the processes, for profiling: HOLDFAST_BENCH_COORDINATOR_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/profile'. */
+const flagsOf = (who: 'COORDINATOR' | 'WORKER'): string[] => process.env[`HOLDFAST_BENCH_${who}_FLAGS`]?.split(' ').filter(Boolean) ?? [];
 
 function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
