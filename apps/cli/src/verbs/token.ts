@@ -1,6 +1,5 @@
 /** `holdfast token`: credentials of workers, submitters and readers. */
-import type { TokenView } from '@holdfast/client';
-import { SCOPES, type Scope } from '@holdfast/auth';
+import { SCOPES, type Scope, tokenState } from '@holdfast/auth';
 import { parseDuration } from '@holdfast/kernel';
 import { connect, type ConnectionFlags } from '../connection.ts';
 import { type Console, table } from '../console.ts';
@@ -50,7 +49,7 @@ export async function tokenVerb(
             token.name,
             token.scopes.join(','),
             new Date(token.expiresWall).toISOString().slice(0, 10),
-            stateOf(token),
+            tokenState(token, Date.now()),
           ]);
           for (const line of table([['KEY', 'NAME', 'SCOPES', 'EXPIRES', 'STATE'], ...rows])) io.print(line);
         }
@@ -60,11 +59,6 @@ export async function tokenVerb(
   } finally {
     client.close();
   }
-}
-
-function stateOf({ revokedWall, expiresWall }: TokenView): string {
-  if (revokedWall !== undefined) return 'revoked';
-  return expiresWall <= Date.now() ? 'expired' : 'active';
 }
 
 function scopesOf(names: readonly string[]): Scope[] {
