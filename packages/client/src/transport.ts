@@ -2,11 +2,11 @@
  * One HTTP exchange with a coordinator, and the rules of asking again.
  *
  * C1 What could not be delivered, and what is refused for now (429, 503, 507), is asked again with backoff, at most `attemptsMax` times.
- * C2 401 and 403 are final: asking again cannot help, and would look like guessing.
+ * C2 401 and 403 are final: asking again cannot help, and would look like guessing. So is a certificate that is not trusted.
  */
 import { Agent, type ClientRequest, type IncomingMessage, request as plainRequest } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
-import { CodedError, errorText, hasCode } from '@holdfast/kernel';
+import { CodedError, errorText } from '@holdfast/kernel';
 import pRetry from 'p-retry';
 
 export interface TransportOptions {
@@ -105,8 +105,7 @@ export function createTransport(options: TransportOptions): Transport {
 }
 
 /** Whether asking again may help. */
-export const isRetryable = (error: unknown): boolean =>
-  hasCode(error, 'COORDINATOR_UNREACHABLE') || (error instanceof CodedError && error.retryable);
+export const isRetryable = (error: unknown): boolean => error instanceof CodedError && error.retryable;
 
 async function readAll(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
@@ -127,7 +126,7 @@ function parseUrl(text: string): URL {
 
 const unreachable = (url: string, cause: unknown): CodedError =>
   new CodedError('COORDINATOR_UNREACHABLE', `reach the coordinator at ${url}: ${causeText(cause)}`, {
-    retryable: true,
+    retryable: !CERTIFICATE_REFUSED.test(String((cause as { code?: unknown }).code)),
     cause,
     details: { url, exitCode: 69 },
   });
@@ -163,6 +162,8 @@ function problemOf(text: string): Problem {
   return { code: 'unknown', message: 'refused without a reason' };
 }
 
+/** Codes of Node's TLS for a certificate that is not trusted, out of date or of another host. */
+const CERTIFICATE_REFUSED = /CERT|UNABLE_TO_VERIFY|SELF_SIGNED/;
 const ATTEMPTS_MAX = 6;
 const SILENCE_MAX_MS = 30_000;
 const ANSWER_BYTES_MAX = 268_435_456;
