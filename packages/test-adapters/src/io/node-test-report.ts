@@ -119,9 +119,11 @@ function fileFailure(error: TestError, diagnostics: readonly string[], stderrTai
     : typeof error.exitCode === 'number'
       ? `ended with exit code ${error.exitCode}`
       : `failed: ${error.message ?? 'no message'}`;
-  const first = diagnostics[0];
+  // What ended a process is the last that it said: `SyntaxError: ...`, `Error [ERR_MODULE_NOT_FOUND]: ...`.
+  const thrown = [...stderrTail.matchAll(/^(?:Uncaught )?[\w.]*Error\b.*$/gm)].at(-1)?.[0];
+  const why = diagnostics[0] ?? thrown;
   return failureOf(
-    `the process of the test file ${how}${first === undefined ? '' : `; ${first}`}`,
+    `the process of the test file ${how}${why === undefined ? '' : `; ${why}`}`,
     [...diagnostics, stderrTail].filter((text) => text !== '').join('\n'),
   );
 }
