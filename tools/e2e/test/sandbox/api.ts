@@ -1,5 +1,7 @@
 /** The HTTP API of a coordinator, called as any program would. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import { join } from 'node:path';
 import { until } from './condition.ts';
 import { readJson, type Sandbox } from './sandbox.ts';
@@ -17,18 +19,28 @@ export interface RunState {
   readonly counts: Readonly<Record<'total' | 'remaining' | 'passed' | 'failed' | 'lostAttempts', number>>;
 }
 
-export function createApi(url: string, token: string): Api {
-  const call = async (method: string, path: string, body?: unknown): Promise<unknown> => {
-    const response = await fetch(new URL(path, url), {
-      method,
-      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-      signal: AbortSignal.timeout(10_000),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+export function createApi(url: string, token: string, ca?: string): Api {
+  const send = url.startsWith('https:') ? secureRequest : request;
+  const trust = ca === undefined ? {} : { ca: readFileSync(ca) };
+  const call = (method: string, path: string, body?: unknown): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      const headers = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+      const sent = send(
+        new URL(path, url),
+        { method, headers, agent: false, signal: AbortSignal.timeout(10_000), ...trust },
+        (response) => {
+          let text = '';
+          response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+          response.on('error', reject);
+          response.on('end', () => {
+            if ((response.statusCode ?? 500) < 300) resolve(JSON.parse(text));
+            else reject(new Error(`${method} ${path}: ${response.statusCode} ${text}`));
+          });
+        },
+      );
+      sent.on('error', reject);
+      sent.end(body === undefined ? undefined : JSON.stringify(body));
     });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-    return JSON.parse(text);
-  };
   return {
     url,
     token,

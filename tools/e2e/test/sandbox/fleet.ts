@@ -34,8 +34,9 @@ interface Status {
   readonly workers: readonly { readonly name: string; readonly state: string; readonly held: number; readonly id: string }[];
 }
 
-/** Starts a coordinator; `args` are further flags. */
-export async function startFleet(box: Sandbox, args: readonly string[] = []): Promise<Fleet> {
+/** Starts a coordinator; `args` are further flags, `ca` is the file of the authority that those who call it trust. */
+export async function startFleet(box: Sandbox, args: readonly string[] = [], { ca }: { readonly ca?: string } = {}): Promise<Fleet> {
+  const trust = ca === undefined ? [] : ['--tls-ca', ca];
   const data = join(box.folder, 'coordinator');
   const serve = async (listen: string): Promise<{ command: StartedCommand; url: string }> => {
     const command = box.start(['coordinator', '--listen', listen, '--data', data, '--json', ...args], { cwd: box.folder });
@@ -44,7 +45,7 @@ export async function startFleet(box: Sandbox, args: readonly string[] = []): Pr
   };
   let { command, url } = await serve('127.0.0.1:0');
   const admin = readFileSync(join(data, 'admin.token'), 'utf8').trim();
-  const api = createApi(url, admin);
+  const api = createApi(url, admin, ca);
   const token = async (...scopes: string[]): Promise<string> =>
     (await api.post<{ token: string }>('/api/v1/tokens', { name: scopes.join('+'), scopes })).token;
   const connected = async (...names: string[]): Promise<void> => {
@@ -63,7 +64,7 @@ export async function startFleet(box: Sandbox, args: readonly string[] = []): Pr
   return {
     url,
     api,
-    flags: ['--connect', url, '--token', admin],
+    flags: ['--connect', url, '--token', admin, ...trust],
     token,
     connected,
     coordinator: () => command,
@@ -72,7 +73,7 @@ export async function startFleet(box: Sandbox, args: readonly string[] = []): Pr
     },
     async work(name, { cwd = box.project, slots = 1, args: more = [] } = {}) {
       const worker = box.start(
-        ['worker', '--connect', url, '--name', name, '--slots', String(slots), '--data', join(box.folder, name), ...more],
+        ['worker', '--connect', url, '--name', name, '--slots', String(slots), '--data', join(box.folder, name), ...trust, ...more],
         {
           cwd,
           env: { HOLDFAST_TOKEN: await token('worker:register') },
