@@ -250,7 +250,7 @@ Examples:
   holdfast run --connect URL --token-file FILE -- …  and a run that uses them all
 
 Exit codes: 0 passed, 1 tests failed, 2 usage, 3 machines failed but no test, 4 not proven, 5 nothing to run,
-16 configuration, 69 coordinator unreachable, 75 another process or a full disk is in the way, 77 token refused,
+16 a wrong setting, 69 coordinator unreachable, 75 another process or a full disk is in the way, 77 token refused,
 78 refuses to start, 130 and 143 ended by a signal.
 Settings also come from variables and from holdfast.config.ts: --fail-fast is HOLDFAST_FAIL_FAST and run.failFast.`;
 

@@ -17,7 +17,7 @@ export interface SettingFlags {
   readonly [flag: string]: unknown;
 }
 
-/** Errors: `CONFIG_INVALID`, `CONFIG_UNREADABLE` (16). */
+/** Errors: `CONFIG_INVALID`, `CONFIG_UNREADABLE` (16), for flags, too. */
 export const runSettings = (flags: SettingFlags): Promise<RunSettings> => settingsOf('run', RUN_SETTINGS, flags) as Promise<RunSettings>;
 export const coordinatorSettings = (flags: SettingFlags): Promise<CoordinatorSettings> =>
   settingsOf('coordinator', COORDINATOR_SETTINGS, flags) as Promise<CoordinatorSettings>;

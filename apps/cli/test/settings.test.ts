@@ -41,4 +41,6 @@ test('--config names the file; one that is missing, and a value that is none -> 
     message: expect.stringContaining('retries') as string,
   });
   await expect(runSettings({ retries: 'many' })).rejects.toMatchObject({ code: 'CONFIG_INVALID', details: { exitCode: 16 } });
+  stub({ HOLDFAST_RETRIES: 'many' });
+  await expect(runSettings({ workers: 'many' })).rejects.toMatchObject({ code: 'CONFIG_INVALID', details: { exitCode: 16 } });
 });

@@ -36,5 +36,11 @@ export function hasCode(error: unknown, code: string): boolean {
 /** The message of anything thrown, on one line. */
 export function errorText(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/\s*[\r\n]+\s*/g, ' ');
+  const lines = text.split(/[\r\n]+/);
+  return lines.length === 1
+    ? text
+    : lines
+        .map((line) => line.trim())
+        .join(' ')
+        .trim();
 }
