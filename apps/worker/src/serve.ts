@@ -46,12 +46,13 @@ export async function serveWorker(settings: WorkerSettings, io: ServeWorkerIo): 
     policy: definedFields(settings.policy ?? {}),
     log: (level, event, details) => {
       log(level, event, details);
-      if (SPOKEN.has(event)) io.say(`${event.replace('.', ' ')}${Object.keys(details).length > 0 ? ` ${JSON.stringify(details)}` : ''}`);
+      const words = NEWS[event]?.(details);
+      if (words !== undefined) io.say(words);
     },
   });
   const { commit, dirty } = place.fingerprint;
   io.say(
-    `worker ${name} with ${slots} slots for ${url}, checkout ${place.root} at ${commit.slice(0, 12)}${dirty === 'clean' ? '' : ` + changes ${dirty}`}`,
+    `worker ${name} with ${slots} slots for ${url}, checkout ${place.root} ${commit === 'none' ? 'without a commit' : `at ${commit.slice(0, 12)}`}${dirty === 'clean' ? '' : ` with changes ${dirty}`}`,
   );
   listenForSignals(worker, io);
   const end = await worker.ended;
@@ -103,5 +104,12 @@ function definedFields<Fields extends object>(fields: Fields): { [Key in keyof F
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 }
 
-const SPOKEN: ReadonlySet<string> = new Set(['session.opened', 'session.resumed', 'session.lost', 'worker.draining', 'worker.stopping']);
+/** What the owner of a worker wants to hear of its session. Signals speak for themselves. */
+const NEWS: Readonly<Record<string, (details: Readonly<Record<string, unknown>>) => string>> = {
+  'session.opened': ({ reason }) =>
+    reason === 'first' ? 'connected' : `connected in a new session (${String(reason)}); what runs here is kept if it is still wanted`,
+  'session.resumed': () => 'connected again, without a gap',
+  'session.lost': ({ reason, retryInMs }) =>
+    `connection lost: ${String(reason)}; what runs goes on, dialling again in ${(Number(retryInMs) / 1000).toFixed(1)} s`,
+};
 const UNAUTHORISED: ReadonlySet<number> = new Set([4401, 4403]);

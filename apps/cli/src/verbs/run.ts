@@ -116,7 +116,7 @@ async function runThere(session: Session, flags: SettingFlags): Promise<number> 
     const record = recordOf(session, 0, tasks);
     writeRecord(folder, record);
     const slots = status.workers.filter((worker) => worker.state === 'connected').reduce((sum, worker) => sum + worker.slots, 0);
-    io.say(`holdfast: ${opening(session, tasks, runner)}, ${status.workers.length} workers with ${slots} slots at ${client.url}`);
+    io.say(`holdfast: ${opening(session, tasks, runner)}, ${slots} ${slots === 1 ? 'slot' : 'slots'} at ${client.url}`);
     if (slots === 0) io.say('holdfast: no worker is connected; the run waits for the first one');
     return await submitAndFollow(session, client, tasks, folder, record);
   } finally {
