@@ -9,6 +9,7 @@
  * A3 Selection is exact: the units named, and nothing else.
  */
 import type { SuiteSpec } from '@holdfast/model';
+import { BORP_FILES } from './borp.ts';
 
 /** A command as typed, after scripts and wrappers were resolved. */
 export interface Command {
@@ -25,7 +26,12 @@ export interface ProjectFacts {
   readonly scripts: Readonly<Record<string, string>>;
   /** Versions of installed packages that adapters asked for in `probes`, e.g. `{ vitest: '5.1.1' }`. */
   readonly versions: Readonly<Record<string, string>>;
+  /** Texts of the files of `PROJECT_FILES` that are in `folder`, by name. */
+  readonly files?: Readonly<Record<string, string>>;
 }
+
+/** Small files that recognising wants to know: configs of programs that stand in front of a runner. */
+export const PROJECT_FILES: readonly string[] = BORP_FILES;
 
 export type Recognised =
   | {

@@ -5,6 +5,7 @@
  * command to type instead.
  */
 import type { Command, ProjectFacts } from './adapter.ts';
+import { BORP_FILES, fromBorp } from './borp.ts';
 import { NODE_FLAGS, nodeFlagName } from './node-test-adapter.ts';
 import { sortFlags } from './flags.ts';
 import { programName } from './program-name.ts';
@@ -27,13 +28,17 @@ interface Step {
   readonly env: Readonly<Record<string, string>>;
   readonly notes: readonly string[];
   readonly script: boolean;
+  /** Only asking: a refusal needs no advice, which would ask again. */
+  readonly asking: boolean;
 }
 
 type Unwrapped = Step | string | undefined;
 
 /** Follows scripts and wrappers to the program that runs. Words that are no wrapper come back as they are. */
-export function resolveCommand(argv: readonly string[], project: ProjectFacts): Resolved {
-  let step: Step = { argv, env: {}, notes: [], script: false };
+export const resolveCommand = (argv: readonly string[], project: ProjectFacts): Resolved => follow(argv, project, false);
+
+function follow(argv: readonly string[], project: ProjectFacts, asking: boolean): Resolved {
+  let step: Step = { argv, env: {}, notes: [], script: false, asking };
   for (let depth = 0; depth < DEPTH_MAX; depth += 1) {
     const next = unwrap(step, project);
     if (typeof next === 'string') return { kind: 'refused', reason: next };
@@ -94,12 +99,22 @@ const bareRunner =
         ? `${manager} exec ${rest[0]} is not understood`
         : { ...step, argv: rest[0] === '--' ? rest.slice(1) : rest };
     if (verb === 'run' || verb === 'run-script') {
+      if (manager === 'pnpm' && /^\/.+\/$/.test(rest[0] ?? '')) return severalScripts(step, rest[0] as string, project);
       return rest[0] === undefined ? `${manager} run names no script` : script(step, rest[0], withoutDashes(rest.slice(1)), project);
     }
     if (verb === 'test' || (manager === 'pnpm' && verb === 't')) return script(step, 'test', withoutDashes(rest), project);
     if (project.scripts[verb] !== undefined) return script(step, verb, withoutDashes(rest), project);
     return verb === '' || MANAGER_VERBS.has(verb) ? undefined : { ...step, argv: [verb, ...rest] };
   };
+
+/** pnpm takes a name between slashes for an expression, and runs what it matches at the same time. */
+function severalScripts(step: Step, name: string, project: ProjectFacts): string {
+  if (step.asking) return name;
+  const tests = Object.keys(project.scripts)
+    .map((each) => `pnpm run ${each}`)
+    .filter((each) => runsTests(each, project));
+  return `pnpm run ${name} stands for several scripts; type ${tests.length === 0 ? 'the test command itself' : tests.map((each) => `holdfast run -- ${each}`).join(', or ')}`;
+}
 
 const withoutDashes = (args: readonly string[]): readonly string[] => (args[0] === '--' ? args.slice(1) : args);
 
@@ -110,11 +125,12 @@ function script(step: Step, name: string, args: readonly string[], project: Proj
     return `package.json in ${project.folder} has no script ${JSON.stringify(name)}${names === '' ? '' : `; it has ${names}`}`;
   }
   const split = splitWords(text);
-  if (split.kind === 'fault') return `the script ${JSON.stringify(name)} ${split.reason}; ${advice(text, args)}`;
+  if (split.kind === 'fault' && step.asking) return split.reason;
+  if (split.kind === 'fault') return `the script ${JSON.stringify(name)} ${split.reason}; ${advice(text, args, project)}`;
   const around = [`pre${name}`, `post${name}`].filter((other) => project.scripts[other] !== undefined);
   return {
+    ...step,
     argv: [...split.words, ...args],
-    env: step.env,
     notes: [
       ...step.notes,
       ...around.map((other) => `the script ${JSON.stringify(other)} is not run: run it yourself if the tests need it`),
@@ -123,15 +139,31 @@ function script(step: Step, name: string, args: readonly string[], project: Proj
   };
 }
 
-/** Names the part of a shell line that looks like the tests, as the command to type. */
-function advice(text: string, args: readonly string[]): string {
+/** Names the part of a shell line that runs the tests, as the command to type. */
+function advice(text: string, args: readonly string[], project: ProjectFacts): string {
   const parts = text.split(/&&|\|\||;/).map((part) => part.trim());
-  const tests = parts.filter((part) => /\bvitest\b|\bnode\b.*--test\b/.test(part) && splitWords(part).kind === 'words');
+  const tests = parts.filter((part) => runsTests(part, project));
   const part = tests[0];
-  if (tests.length !== 1 || part === undefined) return 'type the test command itself: holdfast run -- <command>';
+  if (tests.length !== 1 || part === undefined) {
+    const each = tests.map((one) => `\`${one}\``).join(' and ');
+    return tests.length === 0
+      ? 'type the test command itself: holdfast run -- <command>'
+      : `${each} run tests: type one of them after holdfast run --`;
+  }
   const others = parts.filter((other) => other !== part && other !== '');
   const before = others.length > 0 ? `run ${others.map((other) => `\`${other}\``).join(' and ')} yourself, and ` : '';
-  return `${before}type: holdfast run -- ${[part, ...(args.length > 0 ? [joinWords(args)] : [])].join(' ')}`;
+  const passed = args.length === 0 ? '' : `${/^npm\s/.test(part) && !part.includes(' -- ') ? ' --' : ''} ${joinWords(args)}`;
+  return `${before}type: holdfast run -- ${part}${passed}`;
+}
+
+/** Whether a command ends in a runner that is known here. */
+function runsTests(text: string, project: ProjectFacts): boolean {
+  const split = splitWords(text);
+  if (split.kind === 'fault') return false;
+  const resolved = follow(split.words, project, true);
+  if (resolved.kind === 'refused') return false;
+  const [program = '', ...args] = resolved.command.argv;
+  return programName(program) === 'vitest' || (programName(program) === 'node' && args.includes('--test'));
 }
 
 /** npx and its like. */
@@ -175,6 +207,12 @@ function tsx(step: Step, args: readonly string[]): Unwrapped {
   return tests ? { ...step, argv: ['node', '--import', 'tsx', ...args] } : undefined;
 }
 
+function borp(step: Step, args: readonly string[], project: ProjectFacts): Unwrapped {
+  const config = BORP_FILES.map((name) => project.files?.[name]).find((text) => text !== undefined);
+  const found = fromBorp(args, config ?? '');
+  return typeof found === 'string' ? found : { ...step, argv: found.argv, notes: [...step.notes, ...found.notes] };
+}
+
 /** `node path/to/vitest.mjs run` is vitest; `node --run test` is a script. */
 function node(step: Step, args: readonly string[], project: ProjectFacts): Unwrapped {
   const run = args.indexOf('--run');
@@ -202,6 +240,7 @@ const WRAPPERS: Readonly<Record<string, Wrapper>> = {
   c8: coverage('c8'),
   nyc: coverage('nyc'),
   tsx,
+  borp,
   node,
 };
 

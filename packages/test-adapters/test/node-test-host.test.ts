@@ -31,6 +31,7 @@ test('node:test host: patterns and folders -> what they select; a plain name tha
   };
   expect(await list('test/{a,late}.test.js', './test/a.test.js')).toEqual(['test/a.test.js', 'test/late.test.js']);
   expect(await list('lib')).toEqual(['lib/sum-test.mjs']);
+  expect(await list('test/{a,late}.test.js', '!**/a.*')).toEqual(['test/late.test.js']);
   expect(await list('nothing/*.js')).toEqual([]);
   await expect(list('nothing.js')).rejects.toThrow('no such test file: nothing.js');
 });

@@ -11,7 +11,9 @@ vi.setConfig({ testTimeout: 30_000 });
 
 test('project: read from a folder inside it -> nearest manifest, scripts, the versions installed there', () => {
   using fixture = copyFixture('vitest-basic');
+  writeFileSync(join(fixture.cwd, '.borp.yml'), 'files:\n');
   expect(readProject(join(fixture.cwd, 'test'), ADAPTERS)).toEqual({
+    files: { '.borp.yml': 'files:\n' },
     folder: fixture.cwd,
     scripts: { test: 'vitest run' },
     versions: { vitest: '5.1.1' },

@@ -144,3 +144,48 @@ test('recognise: vitest before 3 -> refused with the version', () => {
 test('recognise: snapshots to update -> for this machine only', () => {
   expect(recogniseCommand(words('vitest run -u'), project())).toMatchObject({ suite: { args: ['-u'], options: { localOnly: true } } });
 });
+
+const withFile = (text: string): ProjectFacts => ({ ...project({ test: 'borp' }), files: { '.borp.yaml': text } });
+const DEFAULT = '**/*.test.{js,mjs,cjs,ts,mts,cts}';
+
+test.each([
+  ['borp', `node-test --test-timeout=30000 ${DEFAULT}`],
+  ['borp --no-timeout -o --expose-gc -p test/*.js', 'node-test --test-only --expose-gc test/*.js'],
+  ['borp --timeout 60000 -i fixtures/** a.test.js !b.test.js', 'node-test --test-timeout=60000 a.test.js !b.test.js !fixtures/**'],
+  ['borp --coverage --check-coverage --lines 95 -r spec', `node-test --test-timeout=30000 ${DEFAULT}`],
+  ['borp --watch', 'refused: borp --watch never ends; leave it out'],
+  ['borp --new-flag', "refused: borp's --new-flag is not understood; type node --test with what it means"],
+])('borp: %s -> %s', (line, expected) => {
+  expect(seen(line)).toBe(expected);
+});
+
+test('borp: what its config lists -> its files, workers and timeout as for node --test', () => {
+  const text =
+    'reporters:\n  - spec\nfiles: # all\n  - \'test/**/*.test.js\'\n  - "lib/*.mjs"\n  - src/a.test.js\ncoverage:\n  lines: 90\n';
+  expect(recogniseCommand(words('npm test -- -c 3'), withFile(text))).toMatchObject({
+    suite: {
+      adapter: 'node-test',
+      args: ['--test-timeout=30000'],
+      options: { patterns: ['test/**/*.test.js', 'lib/*.mjs', 'src/a.test.js'] },
+    },
+    takenOver: { workers: 3 },
+  });
+  for (const odd of ['files: [a, b]', 'files:\n  - !glob x', 'files:\n  - *all']) {
+    expect(recogniseCommand(words('borp'), withFile(odd))).toMatchObject({ kind: 'refused' });
+  }
+});
+
+test.each([
+  [
+    'npm test',
+    { test: 'npm run lint && npm run unit && tsc', lint: 'eslint', unit: 'c8 node --test' },
+    'and type: holdfast run -- npm run unit',
+  ],
+  ['npm test -- -t x', { test: 'tsc; npm run unit', unit: 'vitest run' }, 'type: holdfast run -- npm run unit -- -t x'],
+  ['npm test', { test: 'vitest run && node --test' }, '`vitest run` and `node --test` run tests: type one of them after holdfast run --'],
+  ['npm test', { test: 'a && npm test' }, 'type the test command itself'],
+  ['npm test', { test: 'pnpm run /^test:.*/', 'test:spec': 'vitest run', 'test:types': 'tsc' }, 'type holdfast run -- pnpm run test:spec'],
+  ['pnpm run /a/', { a: 'pnpm run /a/' }, 'type the test command itself'],
+])('refused: %s with %j -> %s', (line, scripts, advice) => {
+  expect(seen(line, scripts as Record<string, string>)).toContain(advice);
+});

@@ -4,14 +4,21 @@ import { relative, resolve } from 'node:path';
 import { portable } from './paths.ts';
 
 /**
- * Files relative to `cwd`, sorted. A folder among the patterns stands for the default patterns inside it.
+ * Files relative to `cwd`, sorted. A folder among the patterns stands for the default patterns inside it; patterns that
+ * begin with `!` take files out.
  * Throws if no pattern is a glob and none matches: Node refuses to run then.
  * Source: Node's documentation of its test runner, "Running tests from the command line".
  */
 export function nodeTestFiles(patterns: readonly string[], cwd: string): string[] {
-  const globs = patterns.length === 0 ? [DEFAULT_PATTERN] : patterns.map((pattern) => inFolder(pattern, cwd));
-  const found = globSync(globs, { cwd, exclude: (entry: unknown) => nameOf(entry) === 'node_modules' });
-  const files = [...new Set(found.map((path) => portable(relative(cwd, resolve(cwd, path)))))].sort();
+  const globs =
+    patterns.length === 0 ? [DEFAULT_PATTERN] : patterns.filter((each) => !each.startsWith('!')).map((each) => inFolder(each, cwd));
+  const ignored = patterns.filter((each) => each.startsWith('!')).map((each) => each.slice(1));
+  const find = (each: readonly string[]): string[] =>
+    globSync([...each], { cwd, exclude: (entry: unknown) => nameOf(entry) === 'node_modules' }).map((path) =>
+      portable(relative(cwd, resolve(cwd, path))),
+    );
+  const out = new Set(ignored.length === 0 ? [] : find(ignored));
+  const files = [...new Set(find(globs))].filter((file) => !out.has(file)).sort();
   if (files.length === 0 && patterns.length > 0 && !globs.some((glob) => MAGIC.test(glob))) {
     throw new Error(`no such test file: ${patterns.join(', ')}`);
   }

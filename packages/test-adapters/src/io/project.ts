@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { CodedError } from '@holdfast/kernel';
-import type { ProjectFacts, TestAdapter } from '../adapter.ts';
+import { PROJECT_FILES, type ProjectFacts, type TestAdapter } from '../adapter.ts';
 import type { HostProgram } from './host-client.ts';
 import { siblingProgram } from './program.ts';
 
@@ -21,7 +21,12 @@ export function readProject(folder: string, adapters: readonly TestAdapter[]): P
     const version = installedVersion(root, name);
     if (version !== undefined) versions[name] = version;
   }
-  return { folder: root, scripts: manifest?.scripts ?? {}, versions };
+  const files = Object.fromEntries(
+    PROJECT_FILES.map((name) => [name, readIfThere(join(root, name))] as const).filter(
+      (entry): entry is readonly [string, string] => entry[1] !== undefined,
+    ),
+  );
+  return { folder: root, scripts: manifest?.scripts ?? {}, versions, files };
 }
 
 /** The program to start as a host of the named adapter. Errors: ADAPTER_UNKNOWN. */
