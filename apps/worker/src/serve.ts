@@ -21,9 +21,11 @@ export interface ServeWorkerIo {
  */
 export async function serveWorker(settings: WorkerSettings, io: ServeWorkerIo): Promise<number> {
   const url = required(settings.connect, '--connect URL', 'HOLDFAST_CONNECT');
-  const token = settings.token ?? (settings.tokenFile === undefined ? undefined : readText(settings.tokenFile));
+  const given = settings.token ?? (settings.tokenFile === undefined ? undefined : readText(settings.tokenFile));
+  const token = required(given?.trim(), '--token or --token-file', 'HOLDFAST_TOKEN');
+  const tls = settings.tlsCa === undefined ? {} : { tls: { ca: readText(settings.tlsCa) } };
   const data = resolve(io.cwd, settings.data);
-  // First of all: it makes the folder.
+  // Before the log: it makes the folder.
   const id = keptWorkerId(data);
   const place = readFingerprint(io.cwd);
   const name = settings.name ?? hostname();
@@ -35,8 +37,8 @@ export async function serveWorker(settings: WorkerSettings, io: ServeWorkerIo): 
   );
   const worker = startWorker({
     url,
-    token: required(token, '--token or --token-file', 'HOLDFAST_TOKEN').trim(),
-    ...(settings.tlsCa === undefined ? {} : { tls: { ca: readText(settings.tlsCa) } }),
+    token,
+    ...tls,
     id,
     name,
     slots,
