@@ -21,6 +21,8 @@ export interface Surroundings extends GroupPorts {
   readonly folders: readonly string[];
   /** Throws for an adapter that it does not know. */
   readonly hostProgram: (adapter: string) => HostProgram;
+  /** A host that was closed in order ended badly: what the suite takes down after its tests failed. */
+  readonly teardownFailed: (reason: string) => void;
 }
 
 export interface Attempt {

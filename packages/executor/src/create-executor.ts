@@ -26,6 +26,11 @@ export interface ExecutorOptions {
   readonly report?: DeathReport;
   /** The host program of an adapter; throws for one that it does not know. Default: those of @holdfast/test-adapters. */
   readonly hostProgram?: (adapter: string) => HostProgram;
+  /**
+   * Told, in a sentence, when a test host that was closed in order ended badly: a global teardown failed, which makes the
+   * plain command fail, too. It comes after the attempts of its run, at the latest before `close` resolves. Default: dropped.
+   */
+  readonly teardownFailed?: (reason: string) => void;
 }
 
 export interface ExecutorPorts {
@@ -57,6 +62,7 @@ export function createExecutor(options: ExecutorOptions, ports: ExecutorPorts, e
     sweeper: createSweeper(),
     reaper,
     hostProgram: options.hostProgram ?? hostProgram,
+    teardownFailed: (reason) => options.teardownFailed?.(reason),
   };
   const hosts = createWarmHosts(around);
   const places = createPlaces(root, options.env ?? process.env, around);

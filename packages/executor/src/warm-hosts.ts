@@ -12,6 +12,8 @@ import type { HostEvent } from '@holdfast/test-adapters';
 import { describeExit, type Host, type HostExit, openHost } from '@holdfast/test-adapters/host';
 import type { Surroundings } from './attempt.ts';
 import { launchWithin } from './launch.ts';
+import { secretValues } from './environment.ts';
+import { maskPatterns, maskText } from './mask.ts';
 import type { Signal } from './overseer.ts';
 import { hostMarker, type HostPlace } from './place.ts';
 import { MARKER } from './sweep.ts';
@@ -129,6 +131,7 @@ function startHost(place: HostPlace, around: Surroundings, openRuns: Set<number>
   let work: { readonly unit: TestUnit; readonly ears: UnitEars } | undefined;
   let unusable: string | undefined;
   let broken = false;
+  let closing = false;
   let id = 0;
   let cancelTimer = (): void => undefined;
 
@@ -167,11 +170,16 @@ function startHost(place: HostPlace, around: Surroundings, openRuns: Set<number>
   const end = async (): Promise<void> => {
     const exit = await host.exited;
     cancelTimer();
+    const wasReady = state === 'ready';
     state = 'gone';
     forget(entry);
     const left = host.pid === undefined ? [] : await around.sweeper.clear(marker, host.pid);
     around.reaper.unwatch(marker);
     const why = unusable ?? describeExit(exit);
+    // Closed in order and yet not well: its teardown failed. One that was killed or broke down says so elsewhere.
+    if (closing && wasReady && exit.code !== 0 && exit.signal === null) {
+      around.teardownFailed(maskText(why, maskPatterns(secretValues({}, place.env))));
+    }
     work?.ears.gone({ why, unusable: unusable !== undefined || host.pid === undefined, exit, left });
     work = undefined;
   };
@@ -203,6 +211,7 @@ function startHost(place: HostPlace, around: Surroundings, openRuns: Set<number>
       return true;
     },
     close() {
+      closing = true;
       forget(entry);
       cancelTimer();
       host.send({ t: 'close' });

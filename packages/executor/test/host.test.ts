@@ -82,6 +82,17 @@ test('host: it says that no unit can run in it -> first attempts end with it at 
   await eventually('the broken host to be gone', () => !hostsIn(harness.root).includes(host!));
 });
 
+test('host: closed in order, it ends badly -> told once, masked, before close resolves; one that ends well or is killed tells nothing', async () => {
+  const told: string[] = [];
+  const harness = createHarness({ hostProgram: () => PROGRAM, teardownFailed: (reason) => told.push(reason) });
+  await runUnit(harness, 'pid');
+  await runUnit(harness, 'pid', specOf('bad-teardown'));
+  const hanging = harness.start(unit('hang'), {}, specOf('bad-teardown', 'x'), 1);
+  await harness.until('the unit to hang', (event) => event.kind === 'log' && event.lease.n === hanging.n);
+  await harness.executor.close();
+  expect(told).toEqual(['the host ended with exit code 1; its last words:\nteardown ***']);
+});
+
 test('H2 host: it dies once in a unit -> the unit runs again alone in a new host, and only that try counts', async () => {
   const harness = fakeHarness();
   const result = await harness.run(unit('crash-once'), {}, specOf());
