@@ -78,7 +78,7 @@ interface SortedList {
 }
 
 /** By rank, then run, then number. */
-export const compareReady = (a: ReadyRecord, b: ReadyRecord): number => a.rank - b.rank || a.run - b.run || a.n - b.n;
+const compareReady = (a: ReadyRecord, b: ReadyRecord): number => a.rank - b.rank || a.run - b.run || a.n - b.n;
 
 /** Index of the first row not before `row`. */
 function position({ rows, head }: SortedList, row: ReadyRecord): number {

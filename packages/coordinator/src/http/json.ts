@@ -5,7 +5,7 @@
  */
 import { bad, ok, type Result } from '@holdfast/kernel';
 
-export const JSON_LIMITS = { depthMax: 32, keysMax: 1000, itemsMax: 10_000, stringMax: 262_144 } as const;
+const JSON_LIMITS = { depthMax: 32, keysMax: 1000, itemsMax: 10_000, stringMax: 262_144 } as const;
 
 /** Parses `text`. The problem is a fragment for people. O(length), iterative. */
 export function parseJson(text: string): Result<unknown, string> {
@@ -21,7 +21,7 @@ export function parseJson(text: string): Result<unknown, string> {
 }
 
 /** Deepest nesting of brackets outside of strings. */
-export function depthOf(text: string): number {
+function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;
   let inString = false;
