@@ -33,6 +33,8 @@ export interface VerdictOptions {
   readonly interrupted?: boolean;
   /** The machines broke down for good: what has no result is lost with them, not unproven. Default false. */
   readonly brokeDown?: boolean;
+  /** Global teardowns that failed, which makes the plain command fail: a sentence each. Default none. */
+  readonly teardownErrors?: readonly string[];
 }
 
 /** The verdict on a fold. Call it after `ended` or `close`: what is pending counts as not proven. */
@@ -46,6 +48,7 @@ function kindOf(totals: Totals, interrupted: boolean, options: VerdictOptions): 
   const { files, tests, samples } = totals;
   if (interrupted) return 'interrupted';
   if (files.failed > 0 || tests.failed > 0 || totals.fileErrors > 0) return 'failed';
+  if (options.teardownErrors !== undefined && options.teardownErrors.length > 0) return 'failed';
   if (options.failOnFlaky === true && files.flaky + tests.flaky > 0) return 'failed';
   if (options.brokeDown === true) return 'infra_lost';
   if (files.not_proven + files.pending + tests.not_proven > 0) return 'not_proven';
@@ -91,6 +94,9 @@ function failedHeadline(totals: Totals, options: VerdictOptions): string {
   const { files, tests } = totals;
   if (tests.failed > 0) return `${counted(tests.failed, 'test')} failed in ${counted(files.failed, 'file')}`;
   if (files.failed > 0) return `${counted(files.failed, 'file')} failed outside of any test`;
+  if (totals.fileErrors === 0 && options.teardownErrors !== undefined && options.teardownErrors.length > 0) {
+    return "no test failed, but the suite's global teardown did";
+  }
   const flaky = Math.max(tests.flaky, files.flaky);
   return options.failOnFlaky === true && flaky > 0
     ? `${counted(flaky, tests.flaky > 0 ? 'test' : 'file')} flaky, which fails this run`
