@@ -94,8 +94,11 @@ function readLines(take: (request: HostRequest) => void): void {
       if (line !== '') take(JSON.parse(line) as HostRequest);
     }
   });
-  // An owner that is gone cannot use what is still running: it is not waited for.
-  socket.on('end', () => take({ t: 'close' }));
+  // An owner that is gone cannot use what is still running: a configuration that never loads is not waited for.
+  socket.on('end', () => {
+    take({ t: 'close' });
+    later(() => exit(1), ORPHANED_MS);
+  });
   socket.on('error', () => exit(0));
 }
 
@@ -126,4 +129,6 @@ function reasonOf(error: unknown): string {
 
 const write = writeSync;
 const exit: (code: number) => never = process.exit.bind(process);
+const later = setTimeout;
+const ORPHANED_MS = 2000;
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));
