@@ -1,10 +1,11 @@
 /** `holdfast run` with bad input: a clear message, the right exit code, nothing lost; and every flag does what it says. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { localApi, runIs } from './sandbox/api.ts';
 import { readReport } from './sandbox/report.ts';
-import { inSandbox } from './sandbox/sandbox.ts';
-import { nodeTest } from './sandbox/suites.ts';
+import { inSandbox, nothingLeft } from './sandbox/sandbox.ts';
+import { nodeSuite, nodeTest, vitestSuite } from './sandbox/suites.ts';
 
 const NODE = ['node', '--test'];
 
@@ -156,35 +157,44 @@ test('--reporter json,junit and --json -> events as lines, a JUnit file, or the 
   });
 });
 
-test('--files with {file} and --results junit -> any runner, its cases read from its files', async () => {
+test('--files with {file} and --results junit -> any runner, its cases read from its files; a file that it did not write fails', async () => {
   const runner = `
 import { mkdirSync, writeFileSync } from 'node:fs';
-const [file, place] = process.argv.slice(2);
-mkdirSync(new URL('.', 'file://' + place), { recursive: true });
-writeFileSync(place, '<testsuite name="s"><testcase name="' + file + '" time="0.1"/>' + (file.includes('bad') ? '<testcase name="bad"><failure message="broke">at x</failure></testcase>' : '') + '</testsuite>');
-process.exit(file.includes('bad') ? 1 : 0);
+import { dirname } from 'node:path';
+const [folder, file] = process.argv.slice(2);
+const place = folder + '/' + file + '.xml';
+const bad = file.includes('bad');
+mkdirSync(dirname(place), { recursive: true });
+const cases = '<testcase name="one" time="0.1"/>' + (bad ? '<testcase name="two"><failure message="broke">at x</failure></testcase>' : '');
+if (!file.includes('silent')) writeFileSync(place, '<testsuite name="suite">' + cases + '</testsuite>');
+process.exit(bad ? 1 : 0);
 `;
-  await inSandbox({ 'runner.js': runner, 'specs/good.spec': '', 'specs/bad.spec': '' }, async (box) => {
+  const specs = { 'specs/good.spec': '', 'specs/bad.spec': '', 'specs/silent.spec': '' };
+  await inSandbox({ 'runner.js': runner, ...specs }, async (box) => {
     const out = join(box.folder, 'out');
-    const place = join(box.folder, 'results/{n}.xml');
-    const { code, stderr } = await box.run([
+    const results = join(box.folder, 'results');
+    const command = ['node', 'runner.js', results, '{file}'];
+    const ended = await box.run([
       'run',
       '--files',
       'specs/*.spec',
       '--results',
-      `junit:${place}`,
+      `junit:${results}/{file}.xml`,
       '--out',
       out,
       '--',
-      'node',
-      'runner.js',
-      '{file}',
-      join(box.folder, 'results/1.xml'),
+      ...command,
     ]);
-    void existsSync;
-    expect(code, stderr).toBe(1);
-    const report = readReport(out);
-    expect(report.files.map(({ name }) => name).toSorted()).toEqual(['specs/bad.spec', 'specs/good.spec']);
+    expect(ended.code, ended.stderr).toBe(1);
+    const seen = Object.fromEntries(
+      readReport(out).files.map((file) => [file.name, [file.grade, ...file.cases.map(({ path, grade }) => `${path.at(-1)} ${grade}`)]]),
+    );
+    expect(seen).toEqual({
+      'specs/good.spec': ['passed', 'one passed'],
+      'specs/bad.spec': ['failed', 'one passed', 'two failed'],
+      'specs/silent.spec': ['failed'],
+    });
+    expect(ended.stderr).toMatch(/silent\.spec.*\.xml/s);
   });
 });
 
@@ -220,5 +230,48 @@ for (let count = 0; count < 100; count += 1) if (!process.stdout.write(chunk)) a
     expect(readReport(out).files.map(({ grade }) => grade)).toEqual(['passed', 'passed', 'passed', 'failed', 'failed']);
     expect(stderr.slice(-4000)).toMatch(/SIGABRT/);
     expect(stderr, 'no raw escape codes').not.toContain('\u001B[2J');
+  });
+});
+
+test('vitest whose configuration throws -> its error is told, exit 2, nothing left', async () => {
+  await inSandbox({ 'vitest.config.js': "throw new Error('no such plugin');\n", ...vitestSuite(['a']) }, async (box) => {
+    box.link('vitest', '.bin');
+    const { code, stderr } = await box.run(['run', '--', 'npx', 'vitest', 'run']);
+    expect(stderr).toContain('no such plugin');
+    expect(code, stderr).toBe(2);
+  });
+});
+
+test('Ctrl-C while the runner still lists -> ends at once, nothing left', async () => {
+  const config =
+    "import { arrive } from './gate.js';\narrive('listing');\nawait new Promise(() => setInterval(() => {}, 1000));\nexport default {};\n";
+  await inSandbox({ 'vitest.config.js': config, ...vitestSuite(['a']) }, async (box) => {
+    box.link('vitest', '.bin');
+    const run = box.start(['run', '--workers', '1', '--', 'npx', 'vitest', 'run']);
+    await box.gates.arrived('listing');
+    run.kill('SIGINT', 'group');
+    const { code, signal } = await run.ended(10_000);
+    expect(code ?? signal).toBe(code === null ? 'SIGINT' : 130);
+    await nothingLeft(box.census);
+  });
+});
+
+test('cancel of a run -> what has no result is not proven, exit 4', async () => {
+  await inSandbox(nodeSuite(['a', 'b']), async (box) => {
+    const out = join(box.folder, 'out');
+    const run = box.start(['run', '--workers', '1', '--out', out, '--', ...NODE]);
+    const [first = ''] = await box.gates.anyArrived(['a', 'b'], 1);
+    box.gates.open(first);
+    await box.gates.anyArrived(['a', 'b'], 2);
+    const api = await localApi(box);
+    const { id } = await runIs(api, 'with one file passed', ({ counts }) => counts.passed === 1);
+    expect(await box.run(['cancel', id])).toMatchObject({ code: 0 });
+    const { code, stderr } = await run.ended();
+    expect(code, stderr).toBe(4);
+    expect(
+      readReport(out)
+        .files.map(({ grade }) => grade)
+        .toSorted(),
+    ).toEqual(['not_proven', 'passed']);
   });
 });

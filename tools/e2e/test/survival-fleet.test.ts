@@ -71,6 +71,27 @@ test('worker: kill -9 while it runs two files -> its reaper ends them and tells,
   });
 });
 
+test('worker: frozen past its lease with a file -> a second attempt starts elsewhere; awake again, one result counts', async () => {
+  await inSandbox(nodeSuite(['a']), async (box) => {
+    const fleet = await startFleet(box);
+    const frozen = await fleet.work('frozen');
+    const out = join(box.folder, 'out');
+    const run = box.start(['run', ...fleet.flags, '--out', out, '--', ...NODE]);
+    await box.gates.arrived('a');
+    const awake = await fleet.work('awake');
+    frozen.kill('SIGSTOP');
+    await box.gates.arrived('a', 2);
+    box.gates.openAll();
+    const { code, stderr } = await run.ended();
+    frozen.kill('SIGCONT');
+    expect(code, stderr).toBe(0);
+    expectEachOnce(readReport(out), ['a']);
+    expect(readReport(out).files[0]).toMatchObject({ worker: 'awake' });
+    await fleet.connected('awake', 'frozen');
+    await stopAll(frozen, awake, fleet.coordinator());
+  });
+});
+
 test('worker: SIGTERM -> finishes its file, takes no other, exit 0; the rest runs elsewhere', async () => {
   const names = namesTo(4);
   await inSandbox(nodeSuite(names), async (box) => {
@@ -80,7 +101,7 @@ test('worker: SIGTERM -> finishes its file, takes no other, exit 0; the rest run
     const run = box.start(['run', ...fleet.flags, '--out', out, '--', ...NODE]);
     const [held = ''] = await box.gates.anyArrived(names, 1);
     leaving.kill('SIGTERM');
-    await leaving.said(/worker draining/);
+    await leaving.said(/SIGTERM: finishing what runs/);
     box.gates.openAll();
     expect(await leaving.ended()).toMatchObject({ code: 0 });
     const staying = await fleet.work('staying');
@@ -147,6 +168,8 @@ test('module task: its worker killed after two checkpoints -> another worker goe
     await box.gates.arrived('after-2');
     const second = await fleet.work('second');
     first.kill('SIGKILL');
+    // Its child may live for a moment: the gates stay shut until the other one is there.
+    await box.gates.arrived('after-3');
     box.gates.openAll();
     const { code, stderr } = await box.run(['watch', id, ...fleet.flags], { deadlineMs: 60_000 });
     expect(code, stderr).toBe(0);

@@ -48,12 +48,13 @@ export async function startFleet(box: Sandbox, args: readonly string[] = [], { c
   const api = createApi(url, admin, ca);
   const token = async (...scopes: string[]): Promise<string> =>
     (await api.post<{ token: string }>('/api/v1/tokens', { name: scopes.join('+'), scopes })).token;
+  const status = (): Promise<Status | undefined> => api.get<Status>('/api/v1/status').catch(() => undefined);
   const connected = async (...names: string[]): Promise<void> => {
     let last: Status | undefined;
     await until(
       `the workers ${names.join(', ')} to be connected`,
       async () => {
-        last = await api.get<Status>('/api/v1/status').catch(() => undefined);
+        last = await status();
         const there = last?.workers.filter(({ state }) => state === 'connected').map(({ name }) => name);
         return there?.toSorted().join() === names.toSorted().join();
       },
@@ -79,7 +80,15 @@ export async function startFleet(box: Sandbox, args: readonly string[] = [], { c
           env: { HOLDFAST_TOKEN: await token('worker:register') },
         },
       );
-      await worker.said(/session opened/);
+      await until(
+        `worker ${name} to be connected`,
+        async () => {
+          if (worker.isOver()) throw new Error(`worker ${name} ended\n${worker.stderr()}`);
+          return (await status())?.workers.some((each) => each.name === name && each.state === 'connected');
+        },
+        30_000,
+        () => worker.stderr(),
+      );
       return worker;
     },
   };
