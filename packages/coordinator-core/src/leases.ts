@@ -6,6 +6,7 @@ import type { Verdict } from '@holdfast/committer';
 import { type AttemptResult, leaseText, type LeaseKey } from '@holdfast/model';
 import type { AssignedLease, WorkerMessage } from '@holdfast/protocol';
 import type { Grant, LeaseRow, RunNow, TaskNow } from '@holdfast/task-store';
+import { packAssignments } from './assignments.ts';
 import { expiryOf, grantedLease, type HeldLease, isFit, type ToWorker, type Worker } from './fleet.ts';
 import type { Shared } from './node.ts';
 import type { Run } from './runs.ts';
@@ -95,9 +96,14 @@ export function createLeases(shared: Shared): Leases {
       worker.knownRuns.add(ord);
       tell(worker, { t: 'run', run: ord, id: run.id, spec: run.spec as never });
     }
-    for (const grant of list) worker.digest.add(leaseText(grant));
-    tell(worker, { t: 'assign', run: ord, leases: list.map(assignedLease) });
+    const { messages, tooLarge } = packAssignments(ord, list);
+    for (const grant of tooLarge) refuseGrant(worker, grant);
+    for (const message of messages) {
+      for (const lease of message.leases) worker.digest.add(leaseText({ run: ord, n: lease.n, epoch: lease.epoch }));
+      tell(worker, message);
+    }
     for (const grant of list) {
+      if (tooLarge.includes(grant)) continue;
       shared.publish(run.id, {
         e: 'task',
         n: grant.n,
@@ -108,6 +114,24 @@ export function createLeases(shared: Shared): Leases {
         worker: worker.registration.name,
       });
     }
+  }
+
+  /** The edge lets no such task in; a store that holds one all the same must not end the coordinator. */
+  function refuseGrant(worker: Worker, grant: Grant): void {
+    shared.note('warn', 'grant.tooLarge', { lease: leaseText(grant) });
+    const result: AttemptResult = {
+      outcome: 'errored',
+      reason: 'the task and its checkpoint are too large to be sent',
+      durationMs: 0,
+      cases: [],
+    };
+    const { run, n, epoch } = grant;
+    finished(
+      worker,
+      { t: 'finished', run, n, epoch, result: result as never },
+      () => {},
+      () => {},
+    );
   }
 
   /** Publishes that a lease is in a state now. */
@@ -292,14 +316,3 @@ export function createLeases(shared: Shared): Leases {
     },
   };
 }
-
-const assignedLease = (grant: Grant): AssignedLease => ({
-  n: grant.n,
-  epoch: grant.epoch,
-  name: grant.name,
-  body: grant.body as AssignedLease['body'],
-  timeoutMs: grant.policy.timeoutMs,
-  graceMs: grant.policy.graceMs,
-  onDisconnect: grant.policy.onDisconnect,
-  ...(grant.resumeFrom ? { resumeFrom: grant.resumeFrom as NonNullable<AssignedLease['resumeFrom']> } : {}),
-});

@@ -180,4 +180,5 @@ function openCharacterBytes(data: Buffer): number {
 }
 
 const NOTHING = Buffer.alloc(0);
-const PIECE_BYTES_MAX = 64 * 1024;
+/** A NUL is written as six characters in JSON, and a string on the wire has at most 262,144. */
+const PIECE_BYTES_MAX = 40_000;

@@ -19,10 +19,8 @@ export type ModuleRequest =
 
 export type ModuleEvent =
   | { readonly t: 'progress'; readonly fraction: number; readonly note?: string }
+  /** `data`: packed. */
   | { readonly t: 'checkpoint'; readonly seq: number; readonly data: Json }
   /** `how`: where it went wrong. */
   | { readonly t: 'end'; readonly how: 'returned' }
   | { readonly t: 'end'; readonly how: 'denied' | 'load' | 'thrown'; readonly message: string; readonly stack?: string };
-
-/** Bytes of JSON of one checkpoint. */
-export const CHECKPOINT_BYTES_MAX = 16 * 1024 * 1024;

@@ -10,7 +10,8 @@ import { relative, isAbsolute, sep } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Json } from '@holdfast/model';
-import { CHECKPOINT_BYTES_MAX, type ModuleEvent, type ModuleRequest } from './module-channel.ts';
+import { packState } from './checkpoint-state.ts';
+import type { ModuleEvent, ModuleRequest } from './module-channel.ts';
 import type { TaskContext, TaskFunction } from './task-context.ts';
 
 type Open = Extract<ModuleRequest, { t: 'open' }>;
@@ -101,25 +102,15 @@ function contextOf(open: Open): TaskContext {
       send({ t: 'progress', fraction: bounded, ...(note === undefined ? {} : { note: String(note).slice(0, NOTE_LENGTH_MAX) }) });
     },
     log: (text) => void process.stdout.write(`${String(text)}\n`),
-    checkpoint(state) {
-      const data = copyOf(state);
+    async checkpoint(state) {
+      // As JSON at the time of the call: what the module changes later does not count.
+      const data = JSON.stringify(packState(state));
       // One at a time: memory holds one state, and the order in which they become durable is the order of the calls.
       const turn = checkpoints.catch(() => undefined).then(() => save(data));
       checkpoints = turn;
-      turn.catch(() => undefined);
-      return turn;
+      await turn;
     },
   };
-}
-
-/** The state as JSON at the time of the call: what the module changes later does not count. */
-function copyOf(state: Json): string {
-  const text = JSON.stringify(state) as string | undefined;
-  if (text === undefined) throw new TypeError('save a checkpoint: the state is no JSON value');
-  if (Buffer.byteLength(text) > CHECKPOINT_BYTES_MAX) {
-    throw new RangeError(`save a checkpoint: it has more than ${CHECKPOINT_BYTES_MAX} bytes`);
-  }
-  return text;
 }
 
 function save(text: string): Promise<void> {

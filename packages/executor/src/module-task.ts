@@ -8,7 +8,8 @@ import type { Limbs } from './begin-attempt.ts';
 import { realFolders } from './folders.ts';
 import { launchWithin } from './launch.ts';
 import { readObjects } from './lines.ts';
-import { CHECKPOINT_BYTES_MAX, type ModuleEvent, type ModuleRequest } from './module-channel.ts';
+import { CHECKPOINT_BYTES_MAX, unpackState } from './checkpoint-state.ts';
+import type { ModuleEvent, ModuleRequest } from './module-channel.ts';
 import { moduleSpecifier } from './module-path.ts';
 import type { Place } from './place.ts';
 import { type GroupEnd, type ProcessGroup, startGroup } from './process-group.ts';
@@ -60,7 +61,7 @@ export async function runModule(
       fencingToken: env['HOLDFAST_FENCING_TOKEN'] ?? '',
       slot: place.slot,
     },
-    ...(attempt.order.resumeFrom === undefined ? {} : { resumeFrom: attempt.order.resumeFrom.data }),
+    ...(attempt.order.resumeFrom === undefined ? {} : { resumeFrom: unpackState(attempt.order.resumeFrom.data) }),
   });
   const exit = await group.ended;
   notes.flush();

@@ -60,6 +60,17 @@ export function encodeMessage(payload: { readonly t: string }): Result<EncodedMe
   return ok({ json, bytes: measure.bytes });
 }
 
+/**
+ * Why no receiver would take a message of `schema`; undefined: it can be sent. What people or tests make the content of is
+ * checked before it is offered: a message that every receiver refuses would be offered for ever.
+ */
+export function messageProblem(payload: { readonly t: string }, schema: z.ZodType): string | undefined {
+  const parsed = schema.safeParse(payload);
+  if (!parsed.success) return firstIssue(parsed.error);
+  const encoded = encodeMessage(payload);
+  return encoded.ok ? undefined : encoded.problem;
+}
+
 /** One element of a data frame's `m`. */
 export const encodePiece = (seq: number, json: string): string => `[${seq},${json}]`;
 

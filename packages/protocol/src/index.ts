@@ -5,6 +5,7 @@ export {
   encodeMessage,
   type EncodedMessage,
   encodePiece,
+  messageProblem,
   type MessageProblem,
   readMessage,
 } from './codec.ts';

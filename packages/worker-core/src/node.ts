@@ -6,8 +6,10 @@
  * W3 In a new session nothing but the inventory is said of leases before the coordinator has reconciled (S4).
  * W4 Under `replace` and `wait` a lease that was not renewed is stopped by the worker's own clock, counted from when
  *    the last answered heartbeat was sent (G7). A welcome renews nothing: it may have travelled long.
+ * W5 A stop ends: results are offered no longer than the link lasts, and `SETTLE_MS` after the last process ended; a
+ *    second stop waits for nothing. A drain waits for its results, a stop after it does not.
  */
-import { type MonoMs, monoMs, type Random } from '@holdfast/kernel';
+import { after, durationMs, type MonoMs, monoMs, type Random } from '@holdfast/kernel';
 import { leaseText, type RunId, type RunSpec } from '@holdfast/model';
 import { type CoordinatorMessage, coordinatorMessage, type Registration, type Welcome, type WorkerMessage } from '@holdfast/protocol';
 import { type ClientEffect, type ClientInput, createClientSession } from '@holdfast/reconnection-core';
@@ -27,6 +29,8 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
   let connected = false;
   /** When the last inventory was answered: what is kept of it counts as renewed then (W4). */
   let inventoryAt: MonoMs = monoMs(0);
+  /** Set while nothing but unsettled results keeps a stopping worker: when it leaves without them (W5). */
+  let leaveAt: MonoMs | undefined;
   let heldTold = '';
   let out: WorkerEffect[] = [];
   let now: MonoMs = monoMs(0);
@@ -66,6 +70,7 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
           break;
         case 'down':
           connected = false;
+          if (state === 'stopping') dropResults();
           note('info', 'session.lost', { reason: effect.reason, retryInMs: Math.round(effect.retryIn) });
           break;
         case 'settled':
@@ -171,19 +176,42 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
   }
 
   function stop(reason: string): void {
+    if (state === 'stopping') return leaveNow(reason);
     if (state !== 'working' && state !== 'draining') return;
     state = 'stopping';
     note('info', 'worker.stopping', { reason });
     for (const lease of [...book.leases.values()]) book.decide(lease, 'givenBack');
     // A coordinator that is away cannot be told; its lease clock will tell it.
-    if (!connected) {
-      for (const lease of [...book.leases.values()]) if (lease.state === 'finished') book.remove(lease);
-    }
+    if (!connected) dropResults();
   }
 
-  function leaveWhenIdle(): void {
-    if ((state !== 'draining' && state !== 'stopping') || book.leases.size > 0) return;
+  /** W5: what the coordinator has not heard by now it learns from its lease clock. */
+  function dropResults(): void {
+    const unsettled = [...book.leases.values()].filter((lease) => lease.state === 'finished');
+    for (const lease of unsettled) book.remove(lease);
+    if (unsettled.length > 0) note('warn', 'worker.resultsDropped', { results: unsettled.length });
+  }
+
+  /** No goodbye while processes run: it would say that what they do may begin elsewhere. */
+  function leaveNow(reason: string): void {
+    note('info', 'worker.forced', { reason });
+    dropResults();
+    if (book.leases.size === 0) return;
+    for (const lease of [...book.leases.values()]) book.remove(lease);
     state = 'ended';
+    toSession({ kind: 'shutdownAsked', reason: 'stopped by force' });
+  }
+
+  const leaving = (): boolean => state === 'draining' || state === 'stopping';
+
+  function leaveWhenIdle(): void {
+    if (state === 'stopping' && [...book.leases.values()].every((lease) => lease.state === 'finished')) {
+      leaveAt ??= after(now, SETTLE_MS);
+      if (now >= leaveAt) dropResults();
+    }
+    if (!leaving() || book.leases.size > 0) return;
+    state = 'ended';
+    leaveAt = undefined;
     if (connected) offer('high', { t: 'goodbye', reason: 'drained' });
     toSession({ kind: 'shutdownAsked', reason: 'drained' });
   }
@@ -247,10 +275,10 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
       return out;
     },
     deadline() {
-      if (book.fillable()) return now;
-      const first = book.expiry();
-      const second = session.deadline();
-      return first === undefined ? second : second === undefined ? first : monoMs(Math.min(first, second));
+      // The session's own tick may have dropped the last result.
+      if (book.fillable() || (leaving() && book.leases.size === 0)) return now;
+      const deadlines = [book.expiry(), session.deadline(), leaveAt].filter((at) => at !== undefined);
+      return deadlines.length === 0 ? undefined : monoMs(Math.min(...deadlines));
     },
     snapshot: () => ({
       state,
@@ -268,3 +296,6 @@ const inventoryState = (state: LeaseState): 'accepted' | 'running' | 'paused' | 
   if (state === 'paused') return 'paused';
   return state === 'waiting' ? 'accepted' : 'running';
 };
+
+/** How long a stopping worker waits for results to be committed once its last process has ended. */
+const SETTLE_MS = durationMs(10_000);

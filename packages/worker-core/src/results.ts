@@ -7,8 +7,8 @@ import { type MonoMs, monoMs } from '@holdfast/kernel';
 import { type AttemptEvent, leaseText } from '@holdfast/model';
 import type { WorkerMessage } from '@holdfast/protocol';
 import type { Lease, LeaseBook, Shared } from './lease-book.ts';
-import { cutResult } from './result-parts.ts';
 import { LEASE_TABLE } from './table.ts';
+import { newsOfCases, problemOf, resultMessages } from './tellable.ts';
 
 export interface Results {
   /** The executor reports. */
@@ -28,10 +28,10 @@ export function createResults(shared: Shared, book: LeaseBook): Results {
         book.decide(lease, 'attemptStarted');
         break;
       case 'cases':
-        shared.offer('background', { t: 'progress', ...lease.key, cases: event.cases as never });
+        for (const message of newsOfCases(lease.key, event.cases)) shared.offer('background', message);
         break;
       case 'note':
-        shared.offer('background', {
+        tellNews({
           t: 'progress',
           ...lease.key,
           cases: [],
@@ -40,7 +40,7 @@ export function createResults(shared: Shared, book: LeaseBook): Results {
         });
         break;
       case 'log':
-        shared.offer('background', { t: 'log', ...lease.key, offset: event.offset, stream: event.stream, text: event.text });
+        tellNews({ t: 'log', ...lease.key, offset: event.offset, stream: event.stream, text: event.text });
         break;
       case 'checkpoint':
         checkpointed(lease, { t: 'checkpoint', ...lease.key, seq: event.seq, data: event.data as never });
@@ -58,18 +58,24 @@ export function createResults(shared: Shared, book: LeaseBook): Results {
     }
   }
 
+  /** News may be dropped: the result has all of it. */
+  function tellNews(message: Extract<WorkerMessage, { t: 'progress' | 'log' }>): void {
+    const problem = problemOf(message);
+    if (problem === undefined) shared.offer('background', message);
+    else shared.note('debug', 'news.untellable', { lease: leaseText(message), problem });
+  }
+
   function checkpointed(lease: Lease, message: Extract<WorkerMessage, { t: 'checkpoint' }>): void {
     if (LEASE_TABLE[lease.state].attemptEnded !== 'finish') return;
+    const problem = problemOf(message);
+    // The executor bounds what a task may save; this keeps a mistake there from ending the worker.
+    if (problem !== undefined) return shared.note('warn', 'checkpoint.untellable', { lease: lease.text, problem });
     lease.checkpoints.set(message.seq, message);
     if (!shared.reconciling) shared.offer('high', message, `${lease.text}/${message.seq}`);
   }
 
   function finish(lease: Lease, event: Extract<AttemptEvent, { kind: 'ended' }>): void {
-    const { parts, result } = cutResult(event.result, PART_CHARACTERS_MAX);
-    lease.result = [
-      ...parts.map((cases, part): WorkerMessage => ({ t: 'part', ...lease.key, part, cases: cases as never })),
-      { t: 'finished', ...lease.key, ...(parts.length > 0 ? { parts: parts.length } : {}), result: result as never },
-    ];
+    lease.result = resultMessages(lease.key, event.result);
     lease.state = 'finished';
     lease.checkpoints.clear();
     book.disarm(lease);
@@ -128,5 +134,3 @@ export function createResults(shared: Shared, book: LeaseBook): Results {
 
 /** Whether the coordinator has not taken it away. */
 export const isMine = (lease: Lease): boolean => lease.state !== 'stopping';
-
-const PART_CHARACTERS_MAX = 262_144;

@@ -1,10 +1,11 @@
 /** What clients may send, checked once, at the edge. */
 import { SCOPES, TOKEN_LIFE_MAX_MS, TOKEN_LIFE_MS } from '@holdfast/auth';
 import { DEFAULT_POLICY, type Fingerprint, type Json, type RunSpec, type TaskSpec } from '@holdfast/model';
-import { fingerprintSchema, runSpec, taskBody, taskPolicy } from '@holdfast/protocol';
+import { coordinatorMessage, fingerprintSchema, messageProblem, runSpec, taskBody, taskPolicy } from '@holdfast/protocol';
 import { z } from 'zod';
 
 const TASK_BYTES_MAX = 65_536;
+const SPEC_BYTES_MAX = 131_072;
 const ENV_NAMES_MAX = 128;
 const ENV_BYTES_MAX = 32_768;
 const DEPENDENCIES_MAX = 256;
@@ -15,6 +16,18 @@ const smallEnv = (env: Readonly<Record<string, string>> | undefined): boolean =>
   env === undefined || (Object.keys(env).length <= ENV_NAMES_MAX && bytesOf(env) <= ENV_BYTES_MAX);
 const namesAreVariables = (env: Readonly<Record<string, string>> | undefined): boolean =>
   env === undefined || Object.keys(env).every((name) => /^[^=\0]+$/.test(name));
+
+const wireProblem = (message: Readonly<Record<string, unknown>> & { readonly t: string }): string | undefined =>
+  messageProblem(message, coordinatorMessage);
+const leaseOf = (task: { readonly name: string; readonly body: unknown }): unknown => ({
+  n: 1,
+  epoch: 1,
+  name: task.name,
+  body: task.body,
+  timeoutMs: 0,
+  graceMs: 0,
+  onDisconnect: 'hedge',
+});
 
 /** A task, its policy filled up with the defaults. */
 const taskSpec = z
@@ -34,11 +47,17 @@ const taskSpec = z
     path: ['body', 'env'],
     error: 'a name that cannot be a variable',
   })
+  // Whatever is let in here can be sent to a worker: depth, widths and lengths are those of the wire.
+  .refine((task) => wireProblem({ t: 'assign', run: 1, leases: [leaseOf(task)] }) === undefined, {
+    error: 'deeper or wider than a message may be',
+  })
   .transform((task): TaskSpec => ({ ...task, policy: { ...DEFAULT_POLICY, ...task.policy } }) as TaskSpec);
 
 const runSpecChecked = runSpec
   .refine((spec) => smallEnv(spec.env), { path: ['env'], error: `more than ${ENV_NAMES_MAX} variables or ${ENV_BYTES_MAX} bytes` })
   .refine((spec) => namesAreVariables(spec.env), { path: ['env'], error: 'a name that cannot be a variable' })
+  .refine((spec) => bytesOf(spec) <= SPEC_BYTES_MAX, { error: `larger than ${SPEC_BYTES_MAX} bytes` })
+  .refine((spec) => wireProblem({ t: 'run', run: 1, id: 'r', spec }) === undefined, { error: 'deeper or wider than a message may be' })
   .transform((spec) => spec as RunSpec);
 
 /** The bodies of a coordinator that takes at most `tasksMax` tasks a call. */
