@@ -1,3 +1,13 @@
 export { type FingerprintPlace, readFingerprint } from './fingerprint.ts';
-export { type RunningWorker, startWorker, type StartWorkerSettings, type WorkerEnd, type WorkerLog } from './start.ts';
+export {
+  type PreparedWorker,
+  prepareWorker,
+  type RunningWorker,
+  startWorker,
+  type StartWorkerSettings,
+  type WorkerEnd,
+  type WorkerEndpoint,
+  type WorkerLog,
+  type WorkerSettings,
+} from './start.ts';
 export { keptWorkerId } from './worker-id.ts';

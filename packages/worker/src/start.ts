@@ -10,12 +10,17 @@ import { createWorkerNode, type WorkerEffect, type WorkerInput } from '@holdfast
 
 export type WorkerLog = (level: 'debug' | 'info' | 'warn', event: string, details: Readonly<Record<string, Json>>) => void;
 
-export interface StartWorkerSettings {
-  /** The coordinator: `http(s)://` or `ws(s)://`, host and port. */
+/** Where a worker's coordinator is, and what opens it. */
+export interface WorkerEndpoint {
+  /** `http(s)://` or `ws(s)://`, host and port. */
   readonly url: string;
   /** A token with scope `worker:register`. */
   readonly token: string;
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+}
+
+/** What a worker is, wherever its coordinator may be. */
+export interface WorkerSettings {
   readonly id: WorkerId;
   /** For people. */
   readonly name: string;
@@ -32,7 +37,11 @@ export interface StartWorkerSettings {
   /** A suite whose hosts start at once, on every slot: its first tests need not wait for the runner. */
   readonly prewarm?: { readonly suite: SuiteSpec; readonly cwd: string; readonly env: Readonly<Record<string, string>> };
   readonly log: WorkerLog;
+  /** Told when a global teardown of a suite has failed on this worker, at the latest before `ended` or `close` resolves. */
+  readonly teardownFailed?: (reason: string) => void;
 }
+
+export interface StartWorkerSettings extends WorkerSettings, WorkerEndpoint {}
 
 /** How a worker ended: `code` 0 after a goodbye, else the close code that made dialling again useless. */
 export interface WorkerEnd {
@@ -51,21 +60,32 @@ export interface RunningWorker {
   readonly ended: Promise<WorkerEnd>;
 }
 
+/** A worker whose hosts start while nobody knows yet where its coordinator is. */
+export interface PreparedWorker {
+  /** Lets it dial. To be called once. */
+  connect(endpoint: WorkerEndpoint): RunningWorker;
+  /** Gives up without ever having dialled; resolves when no process is left. */
+  close(): Promise<void>;
+}
+
 /** Starts a worker; it dials until it is told to stop or until dialling cannot help. */
-export function startWorker(settings: StartWorkerSettings): RunningWorker {
+export const startWorker = (settings: StartWorkerSettings): RunningWorker => prepareWorker(settings).connect(settings);
+
+/** Makes a worker ready: its reaper and the hosts of `prewarm` start at once. */
+export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   const life = incarnation(randomUUID());
-  const httpUrl = settings.url.replace(/^ws/, 'http').replace(/\/$/, '');
-  const wsUrl = `${httpUrl.replace(/^http/, 'ws')}${WORKER_PATH}`;
   const firstSlot = settings.firstSlot ?? 0;
   const links = new Map<number, Link>();
   let driver: Driver<WorkerInput>;
 
+  let place: { readonly ws: string; readonly endpoint: WorkerEndpoint };
+
+  const teardownFailed = (reason: string): void => {
+    settings.log('warn', 'suite.teardownFailed', { reason });
+    settings.teardownFailed?.(reason);
+  };
   const executor = createExecutor(
-    {
-      root: settings.root,
-      policy: settings.policy,
-      report: { url: `${httpUrl}/api/v1/workers/death`, token: settings.token, worker: settings.id, incarnation: life },
-    },
+    { root: settings.root, policy: settings.policy, teardownFailed },
     { clock: nodeClock, timers: nodeTimers },
     (event) => driver.offer({ kind: 'attempted', event }),
   );
@@ -76,7 +96,7 @@ export function startWorker(settings: StartWorkerSettings): RunningWorker {
     links.set(
       link,
       dialLink(
-        { url: wsUrl, token: settings.token, ...(settings.tls ? { tls: settings.tls } : {}) },
+        { url: place.ws, token: place.endpoint.token, ...(place.endpoint.tls ? { tls: place.endpoint.tls } : {}) },
         {
           opened: () => driver.offer({ kind: 'linkOpened', link }),
           failed(reason, terminal, code) {
@@ -138,31 +158,38 @@ export function startWorker(settings: StartWorkerSettings): RunningWorker {
     for (const link of links.values()) link.close(1000, 'the worker ends');
   }
 
-  driver = drive(node, {
-    clock: nodeClock,
-    timers: nodeTimers,
-    perform,
-    crashed(error) {
-      settings.log('warn', 'worker.crashed', { error: String((error as Error)?.stack ?? error) });
-      void rejectWhenClosed(error);
-    },
-    stalled: (by) => ({ kind: 'stalled', by }),
-  });
+  function connect(endpoint: WorkerEndpoint): RunningWorker {
+    const http = endpoint.url.replace(/^ws/, 'http').replace(/\/$/, '');
+    place = { ws: `${http.replace(/^http/, 'ws')}${WORKER_PATH}`, endpoint };
+    executor.reportDeathTo({ url: `${http}/api/v1/workers/death`, token: endpoint.token, worker: settings.id, incarnation: life });
+    driver = drive(node, {
+      clock: nodeClock,
+      timers: nodeTimers,
+      perform,
+      crashed(error) {
+        settings.log('warn', 'worker.crashed', { error: String((error as Error)?.stack ?? error) });
+        void rejectWhenClosed(error);
+      },
+      stalled: (by) => ({ kind: 'stalled', by }),
+    });
+    driver.offer({ kind: 'started' });
+    return {
+      id: settings.id,
+      incarnation: life,
+      drain: (reason) => driver.offer({ kind: 'drainAsked', reason }),
+      stop: (reason) => driver.offer({ kind: 'stopAsked', reason }),
+      ended,
+    };
+  }
+
   if (settings.prewarm) {
     const { suite, cwd, env } = settings.prewarm;
     for (let slot = 0; slot < settings.slots; slot += 1) executor.prewarm(suite, { cwd, env }, firstSlot + slot);
   }
-  driver.offer({ kind: 'started' });
-  return {
-    id: settings.id,
-    incarnation: life,
-    drain: (reason) => driver.offer({ kind: 'drainAsked', reason }),
-    stop: (reason) => driver.offer({ kind: 'stopAsked', reason }),
-    ended,
-  };
+  return { connect, close };
 }
 
-const registrationOf = (settings: StartWorkerSettings): Registration => ({
+const registrationOf = (settings: WorkerSettings): Registration => ({
   name: settings.name,
   slots: settings.slots,
   labels: { ...settings.labels },

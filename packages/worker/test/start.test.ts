@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { type Client, createClient } from '@holdfast/client';
 import { type RunningCoordinator, startCoordinator } from '@holdfast/coordinator';
 import { DEFAULT_POLICY, workerId } from '@holdfast/model';
-import { keptWorkerId, readFingerprint, type RunningWorker, startWorker, type StartWorkerSettings } from '@holdfast/worker';
+import { keptWorkerId, prepareWorker, readFingerprint, type RunningWorker, startWorker, type StartWorkerSettings } from '@holdfast/worker';
 import { expect, onTestFinished, test } from 'vitest';
 import { newCheckout, newFolder } from './checkout.ts';
 
@@ -165,3 +165,32 @@ test('a second process with the id of a first one -> the first ends with 4409', 
   expect(await first.worker.ended).toMatchObject({ code: 4409 });
   await second.told('session.opened');
 });
+
+test.skipIf(process.platform !== 'linux')(
+  'prepared worker: its host starts before it is connected, and closing without a coordinator leaves no process',
+  async () => {
+    const folder = newFolder();
+    const before = new Set(childrenOfThis());
+    const prepared = prepareWorker({
+      id: workerId('w_prepared'),
+      name: 'prepared',
+      slots: 1,
+      labels: {},
+      root: folder,
+      policy: {},
+      prewarm: { suite: { adapter: 'node-test', args: [] }, cwd: folder, env: {} },
+      log: () => {},
+    });
+    const started = childrenOfThis().filter((pid) => !before.has(pid));
+    expect(started.length).toBe(2);
+    await prepared.close();
+    expect(childrenOfThis().filter((pid) => started.includes(pid))).toEqual([]);
+  },
+);
+
+/** Process ids of the children of all threads of this process. */
+function childrenOfThis(): string[] {
+  return readdirSync('/proc/self/task').flatMap((thread) =>
+    readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean),
+  );
+}

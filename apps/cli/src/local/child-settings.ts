@@ -1,8 +1,10 @@
-/** What `holdfast run` tells a local worker. */
-import type { StartWorkerSettings } from '@holdfast/worker';
+/** What `holdfast run` tells a local worker: two lines of JSON, what it is and, as soon as that is known, whom it works for. */
+import type { WorkerEndpoint, WorkerSettings } from '@holdfast/worker';
 
 export interface ChildSettings {
-  readonly worker: Omit<StartWorkerSettings, 'log'>;
+  readonly worker: Omit<WorkerSettings, 'log'>;
   readonly logFile: string;
   readonly logLevel: string;
 }
+
+export type ChildEndpoint = Pick<WorkerEndpoint, 'url' | 'token'>;

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Incarnation, incarnation, type SuiteSpec, type WorkerId, workerId } from '@holdfast/model';
-import type { ChildSettings } from './child-settings.ts';
+import type { ChildEndpoint, ChildSettings } from './child-settings.ts';
 
 export interface PoolOptions {
   readonly count: number;
@@ -28,6 +28,8 @@ export interface PoolEvents {
   died(worker: { readonly id: WorkerId; readonly incarnation: Incarnation; readonly name: string }, reason: string, again: boolean): void;
   /** The last one is gone, for this reason, and none will be started. */
   exhausted(reason: string): void;
+  /** A global teardown of the suite has failed, at the latest before `close` resolves. */
+  teardownFailed(reason: string): void;
 }
 
 export interface WorkerPool {
@@ -41,7 +43,7 @@ export interface WorkerPool {
 export function startWorkerPool(options: PoolOptions, events: PoolEvents): WorkerPool {
   const children = new Set<ChildProcess>();
   const waiting: (() => void)[] = [];
-  let coordinator: { readonly url: string; readonly token: string } | undefined;
+  let coordinator: ChildEndpoint | undefined;
   let closing = false;
   let restarts = 0;
   let unborn = 0;
@@ -63,13 +65,17 @@ export function startWorkerPool(options: PoolOptions, events: PoolEvents): Worke
     });
     createInterface({ input: child.stdout! }).on('line', (line) => {
       unborn = 0;
-      life = incarnation((JSON.parse(line) as { incarnation: string }).incarnation);
+      const said = JSON.parse(line) as { incarnation: string } | { teardownFailed: string };
+      if ('teardownFailed' in said) events.teardownFailed(said.teardownFailed);
+      else life = incarnation(said.incarnation);
     });
-    const configure = (): void => {
-      child.stdin?.write(`${JSON.stringify(settingsOf(number, name, id))}\n`);
+    // Its hosts start while the coordinator does.
+    child.stdin?.write(`${JSON.stringify(settingsOf(number, name, id))}\n`);
+    const connect = (): void => {
+      child.stdin?.write(`${JSON.stringify(coordinator)}\n`);
     };
-    if (coordinator) configure();
-    else waiting.push(configure);
+    if (coordinator) connect();
+    else waiting.push(connect);
     child.once('error', () => children.delete(child));
     child.once('exit', (code, signal) => {
       children.delete(child);
@@ -88,7 +94,6 @@ export function startWorkerPool(options: PoolOptions, events: PoolEvents): Worke
   function settingsOf(number: number, name: string, id: WorkerId): ChildSettings {
     return {
       worker: {
-        ...coordinator!,
         id,
         name,
         slots: 1,
@@ -109,11 +114,12 @@ export function startWorkerPool(options: PoolOptions, events: PoolEvents): Worke
   return {
     connect(url, token) {
       coordinator = { url, token };
-      for (const configure of waiting.splice(0)) configure();
+      for (const connectChild of waiting.splice(0)) connectChild();
     },
     async close() {
       closing = true;
-      const gone = [...children].map((child) => new Promise<void>((resolve) => child.once('exit', () => resolve())));
+      // Not at `exit`: what a child said last is read by then.
+      const gone = [...children].map((child) => new Promise<void>((resolve) => child.once('close', () => resolve())));
       for (const child of children) child.stdin?.end();
       const timer = setTimeout(() => {
         for (const child of children) child.kill('SIGKILL');
