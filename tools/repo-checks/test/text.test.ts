@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { banned } from '../src/banned.ts';
 import { codes } from '../src/codes.ts';
 import { decisions } from '../src/decisions.ts';
+import { links } from '../src/links.ts';
 import { limits, LINES_PER_FILE_MAX, LINES_PER_FUNCTION_MAX } from '../src/limits.ts';
 import { purity } from '../src/purity.ts';
 import { found, manifest, planted } from './planted.ts';
@@ -128,4 +129,20 @@ test('codes: raised but not in the README, or of another form -> reported', () =
   expect(found(codes, { [one]: raise('lost'), 'packages/lower/README.md': '`lost`' })).toEqual([
     `${one}:1 lost is not of the form AREA_REASON`,
   ]);
+});
+
+test.each([
+  [
+    'a link to a file that is not there',
+    { 'docs/one.md': 'See [that](../packages/lower/GONE.md).' },
+    ['docs/one.md ../packages/lower/GONE.md leads nowhere'],
+  ],
+  [
+    'links to a file, a folder, a part and the web',
+    { 'docs/one.md': '[a](../packages/lower/README.md#x) [b](../packages/) [c](#here) [d](https://x.org/y.md)' },
+    [],
+  ],
+  ['a link in a code block', { 'docs/one.md': '```\n[a](gone.md)\n```\n' }, []],
+])('links: %s -> %j', (_name, files, findings) => {
+  expect(found(links, files)).toEqual(findings);
 });
