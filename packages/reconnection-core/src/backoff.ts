@@ -12,7 +12,7 @@ export interface BackoffOptions {
   readonly base: DurationMs;
   /** Upper bound of any wait. Default 30 s. */
   readonly cap: DurationMs;
-  /** Upper bound while leases are held, so that a cut is not longer than their lives. Default 5 s. */
+  /** Upper bound while leases are held or messages wait, so that a cut is not longer than their lives. Default 5 s. */
   readonly leasedCap: DurationMs;
 }
 

@@ -64,7 +64,9 @@ export function createClientSession(options: ClientOptions, random: Random): Cli
   /** After a link or a dial is gone: wait, or give up. */
   const retry = (reason: string, now: MonoMs): Effects => {
     if (attemptsMax > 0 && attempts >= attemptsMax) return giveUp(0, `${attempts} attempts, the last: ${reason}`);
-    const retryIn = retryAfter ?? backoffDelay(attempts, backoff, heartbeat.held().count > 0, random);
+    // A result that waits is a lease to the coordinator: nobody else may finish that task meanwhile.
+    const leased = heartbeat.held().count > 0 || !channel.idle();
+    const retryIn = retryAfter ?? backoffDelay(attempts, backoff, leased, random);
     retryAfter = undefined;
     state = { kind: 'waiting', retryAt: after(now, retryIn) };
     return [{ kind: 'down', reason, retryIn }];

@@ -5,6 +5,7 @@
  * K2 Beats of a former link are forgotten: a long cut cannot fail the first check of a new link (D10).
  * K3 A link is silent when no beat was answered for two intervals and a half.
  * K4 Credit after none is told at once, at most every `creditEvery`: otherwise a worker would idle for an interval.
+ *    So is room that shrank to what is held: otherwise a worker that drains would be given leases for an interval.
  */
 import { after, type DurationMs, durationMs, type MonoMs } from '@holdfast/kernel';
 import { earliest } from './channel.ts';
@@ -46,10 +47,13 @@ export function createHeartbeat(creditEvery: DurationMs): Heartbeat {
   let held: Held = { count: 0, hash: 0 };
   let credits = 0;
   let creditsSent = 0;
+  /** Held and wanted together, as the last beat on this link told it. */
+  let roomSent = 0;
   let lastN = 0;
   let lastAt: MonoMs | undefined;
   let every = durationMs(0);
-  let running: { readonly nextAt: MonoMs; readonly silentAt: MonoMs } | undefined;
+  /** `newsAt`: when K4 wants a beat before `nextAt`. */
+  let running: { readonly nextAt: MonoMs; readonly newsAt: MonoMs | undefined; readonly silentAt: MonoMs } | undefined;
   const patience = (): DurationMs => durationMs(every * 2.5);
 
   return {
@@ -57,7 +61,8 @@ export function createHeartbeat(creditEvery: DurationMs): Heartbeat {
       every = interval;
       sent = [];
       creditsSent = 0;
-      running = { nextAt: now, silentAt: after(now, patience()) };
+      roomSent = 0;
+      running = { nextAt: now, newsAt: undefined, silentAt: after(now, patience()) };
     },
     stop() {
       running = undefined;
@@ -66,19 +71,21 @@ export function createHeartbeat(creditEvery: DurationMs): Heartbeat {
     change(newHeld, newCredits, now) {
       held = { count: newHeld.count, hash: newHeld.hash };
       credits = newCredits;
-      if (!running || creditsSent > 0 || credits === 0) return;
+      if (!running) return;
+      const isNews = credits > 0 ? creditsSent === 0 : held.count < roomSent;
       const soonest = lastAt === undefined || lastAt + creditEvery < now ? now : after(lastAt, creditEvery);
-      if (soonest < running.nextAt) running = { ...running, nextAt: soonest };
+      running = { ...running, newsAt: isNews ? soonest : undefined };
     },
     held: () => held,
     beat(now) {
-      if (!running || now < running.nextAt) return undefined;
+      if (!running || now < (earliest(running.nextAt, running.newsAt) ?? now)) return undefined;
       lastN += 1;
       lastAt = now;
       creditsSent = credits;
+      roomSent = held.count + credits;
       if (sent.length >= UNANSWERED_MAX) sent = sent.slice(1);
       sent.push({ n: lastN, at: now });
-      running = { ...running, nextAt: after(now, every) };
+      running = { ...running, nextAt: after(now, every), newsAt: undefined };
       return { f: 'beat', n: lastN, held, credits };
     },
     answered(n, now) {
@@ -95,7 +102,7 @@ export function createHeartbeat(creditEvery: DurationMs): Heartbeat {
     shift(by) {
       if (running) running = { ...running, silentAt: after(running.silentAt, by) };
     },
-    deadline: () => (running ? earliest(running.nextAt, running.silentAt) : undefined),
+    deadline: () => (running ? earliest(earliest(running.nextAt, running.newsAt), running.silentAt) : undefined),
     roundTrips: () => [...trips],
   };
 }

@@ -159,6 +159,17 @@ test('I11 client: credit after none -> a beat at once', () => {
   expect(beats).toEqual([[0, 0], [1000, 2]]); // prettier-ignore
 });
 
+test('I11 client: no credit any more and less held than was told -> a beat at once; slots that filled up -> none', () => {
+  const held = (count: number, credits: number): ClientInput => ({ kind: 'heldChanged', held: { count, hash: count }, credits });
+  const { log } = tell([{ kind: 'started' }, held(0, 2), ...up(1), wait(1000), held(2, 0), wait(500), held(1, 0), wait(500)]);
+  const beats = log.flatMap(({ at, effect }) => {
+    if (effect.kind !== 'transmit' || !effect.text.includes('"beat"')) return [];
+    const beat = JSON.parse(effect.text) as { held: { count: number }; credits: number };
+    return [[at, beat.held.count, beat.credits]];
+  });
+  expect(beats).toEqual([[0, 0, 2], [1500, 1, 0]]); // prettier-ignore
+});
+
 test('I12 client: goaway with a slot, then the close -> dials exactly then', () => {
   const { of } = tell([
     { kind: 'started' },

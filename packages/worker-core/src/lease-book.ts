@@ -18,6 +18,8 @@ export interface Lease {
   readonly onDisconnect: AssignedLease['onDisconnect'];
   state: LeaseState;
   slot: number | undefined;
+  /** A pause was asked for before there was a process. */
+  pauseKept: boolean;
   /** Messages that carry its result, in order; offered in session number `offeredIn`. */
   result: readonly WorkerMessage[];
   offeredIn: number;
@@ -97,6 +99,7 @@ export function createLeaseBook(shared: Shared, slots: number): LeaseBook {
       onDisconnect,
       state: 'waiting',
       slot: undefined,
+      pauseKept: false,
       result: [],
       offeredIn: 0,
       checkpoints: new Map(),
@@ -122,6 +125,8 @@ export function createLeaseBook(shared: Shared, slots: number): LeaseBook {
       case 'noteStarted':
         lease.state = 'running';
         if (!shared.reconciling) shared.offer('normal', { t: 'started', ...lease.key });
+        if (lease.pauseKept) shared.emit({ kind: 'pause', lease: lease.key, paused: true });
+        lease.pauseKept = false;
         break;
       case 'kill':
         held.remove(lease.text);
@@ -154,6 +159,7 @@ export function createLeaseBook(shared: Shared, slots: number): LeaseBook {
       case 'notePaused':
       case 'finish':
       case 'passPause':
+      case 'keepPause':
       case 'ignore':
         break;
     }

@@ -150,7 +150,9 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
         break;
       case 'pause':
         book.withLease(message, (lease) => {
-          if (LEASE_TABLE[lease.state].pauseAsked === 'passPause') out.push({ kind: 'pause', lease: lease.key, paused: message.paused });
+          const decision = LEASE_TABLE[lease.state].pauseAsked;
+          if (decision === 'keepPause') lease.pauseKept = message.paused;
+          if (decision === 'passPause') out.push({ kind: 'pause', lease: lease.key, paused: message.paused });
         });
         break;
       case 'drain':

@@ -54,6 +54,8 @@ export type LeaseDecision =
   /** Free the slot, forget it and say `released`. */
   | 'freeSlotAndRelease'
   | 'passPause'
+  /** There is no process to pause yet: pass it once there is. */
+  | 'keepPause'
   /** The coordinator has the result: forget it. */
   | 'forget'
   /** Stays as it is, for the reason that stands beside it. */
@@ -90,10 +92,10 @@ export const LEASE_TABLE: Readonly<Record<LeaseState, Readonly<Record<LeaseInput
     attemptStarted: 'ignore',
     attemptPaused: 'ignore',
     attemptEnded: 'ignore',
-    pauseAsked: 'ignore',
+    pauseAsked: 'keepPause',
     settled: 'ignore',
   },
-  starting: started,
+  starting: { ...started, pauseAsked: 'keepPause' },
   running: started,
   paused: started,
   stopping: { ...ending, attemptEnded: 'freeSlot', revoked: 'ignore' },

@@ -167,6 +167,90 @@ test('worker: stops while the coordinator is away -> ends without it', () => {
   expect(scene.effects().at(-1)).toMatchObject({ kind: 'ended', code: 0 });
 });
 
+test('W5 worker: stops with a result on its way, then the link drops -> ends without it', () => {
+  const scene = createScene();
+  scene.open();
+  scene.assign([{}]);
+  scene.attempt(ended());
+  scene.input({ kind: 'stopAsked', reason: 'signal' });
+  expect(scene.leases()).toEqual(['1.1.1 finished']);
+  scene.cut();
+  expect(scene.effects().at(-1)).toMatchObject({ kind: 'ended', code: 0 });
+});
+
+test('W5 worker: stops and the coordinator commits nothing -> says goodbye 10 s after the last process ended', () => {
+  const scene = createScene();
+  scene.open();
+  scene.assign([{ n: 1 }, { n: 2 }]);
+  scene.attempt(ended());
+  scene.input({ kind: 'stopAsked', reason: 'signal' });
+  const beatFor = (seconds: number): void => {
+    for (let second = 0; second < seconds; second += 1) {
+      scene.pass(1000);
+      scene.renew();
+    }
+  };
+  beatFor(30);
+  expect(scene.leases()).toEqual(['1.1.1 finished', '1.2.1 returning']);
+  scene.attempt(ended({ run: 1, n: 2, epoch: 1 }));
+  beatFor(9);
+  expect(scene.leases()).toEqual(['1.1.1 finished']);
+  beatFor(1);
+  expect(scene.leases()).toEqual([]);
+  expect(brief(scene.said).at(-1)).toBe('goodbye');
+});
+
+test('W5 worker: a second stop -> ends without waiting for processes, and without a goodbye', () => {
+  const scene = createScene();
+  scene.open();
+  scene.assign([{}]);
+  scene.input({ kind: 'stopAsked', reason: 'signal' });
+  scene.input({ kind: 'stopAsked', reason: 'signal' });
+  scene.pass(5000);
+  expect(scene.effects().at(-1)).toMatchObject({ kind: 'ended', code: 0 });
+  expect(brief(scene.said)).toEqual([]);
+});
+
+test('W5 worker: drains while the coordinator is gone -> keeps its result until a stop', () => {
+  const scene = createScene();
+  scene.open();
+  scene.assign([{}]);
+  scene.cut();
+  scene.input({ kind: 'drainAsked', reason: 'signal' });
+  scene.attempt(ended());
+  scene.pass(3_600_000);
+  expect(scene.node.snapshot()).toMatchObject({ state: 'draining', unsettled: 1 });
+  scene.input({ kind: 'stopAsked', reason: 'signal' });
+  expect(scene.node.snapshot()).toMatchObject({ state: 'ended', unsettled: 0 });
+  scene.pass(5000);
+  expect(scene.effects().at(-1)).toMatchObject({ kind: 'ended', code: 0 });
+});
+
+test('S5 worker: drains with a slot that is free -> a beat at once that wants nothing more', () => {
+  const scene = createScene(2);
+  scene.open();
+  scene.assign([{}]);
+  scene.pass(1000);
+  expect(scene.beats().at(-1)).toMatchObject({ held: { count: 0 }, credits: 2 });
+  scene.input({ kind: 'drainAsked', reason: 'update' });
+  expect(scene.beats().at(-1)).toMatchObject({ held: { count: 1 }, credits: 0 });
+});
+
+test('worker: a pause comes before there is a process -> passed when there is; taken back before that -> not', () => {
+  const scene = createScene(1);
+  scene.open();
+  scene.assign([{ n: 1 }, { n: 2 }]);
+  const second = { run: 1, n: 2, epoch: 1 };
+  scene.say({ t: 'pause', ...LEASE, paused: true }, { t: 'pause', ...second, paused: true });
+  scene.effects();
+  scene.attempt({ kind: 'started', lease: LEASE });
+  expect(scene.effects()).toEqual([{ kind: 'pause', lease: LEASE, paused: true }]);
+  scene.attempt(ended());
+  scene.say({ t: 'pause', ...second, paused: false });
+  scene.attempt({ kind: 'started', lease: second });
+  expect(scene.effects().map((effect) => effect.kind)).toEqual(['start']);
+});
+
 test.for([
   { onDisconnect: 'replace', stopsAt: 8000 },
   { onDisconnect: 'wait', stopsAt: 96_000 },

@@ -33,3 +33,8 @@ test('L2 table: a result -> goes away only when settled or revoked', () => {
 test('L3 table: a slot -> is freed only by the end of the attempt', () => {
   for (const cell of cellsWith('freeSlot', 'freeSlotAndRelease', 'finish')) expect(cell).toMatch(/\/attemptEnded$/);
 });
+
+test('table: a pause -> kept exactly while there is no process to pause', () => {
+  expect(cellsWith('keepPause')).toEqual(['waiting/pauseAsked', 'starting/pauseAsked']);
+  expect(cellsWith('passPause')).toEqual(['running/pauseAsked', 'paused/pauseAsked']);
+});
