@@ -112,6 +112,6 @@ const NEWS: Readonly<Record<string, (details: Readonly<Record<string, unknown>>)
     reason === 'first' ? 'connected' : `connected in a new session (${String(reason)}); what runs here is kept if it is still wanted`,
   'session.resumed': () => 'connected again, without a gap',
   'session.lost': ({ reason, retryInMs }) =>
-    `connection lost: ${String(reason)}; what runs goes on, dialling again in ${(Number(retryInMs) / 1000).toFixed(1)} s`,
+    `connection lost${reason === '' ? '' : `: ${String(reason)}`}; what runs goes on, dialling again in ${(Number(retryInMs) / 1000).toFixed(1)} s`,
 };
 const UNAUTHORISED: ReadonlySet<number> = new Set([4401, 4403]);
