@@ -54,6 +54,7 @@ test.skipIf(process.platform !== 'linux')(
             coordinator.reportDeath(worker.id, worker.incarnation, reason);
             died.resolve({ name: worker.name, incarnation: worker.incarnation, reason, again });
           },
+          teardownFailed: () => undefined,
           exhausted: (reason) => died.reject(new Error(reason)),
         },
       ),
@@ -84,7 +85,7 @@ test('P2 no worker ever begins -> exhausted after a few tries, with the reason; 
     endAfterTest(
       startWorkerPool(
         { count: 1, cwd: place, logs: join(place, 'logs'), logLevel: 'info' },
-        { died: (...all) => void deaths.push(all), exhausted },
+        { died: (...all) => void deaths.push(all), exhausted, teardownFailed: () => undefined },
       ),
     );
   });

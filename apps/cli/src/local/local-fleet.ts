@@ -9,6 +9,8 @@ export interface LocalFleet {
   readonly coordinator: RunningCoordinator;
   /** Rejects when the run cannot go on here: the store is in doubt, or every worker keeps dying. */
   readonly failed: Promise<never>;
+  /** Ends the workers and the hosts of the suite; resolves with the global teardowns that failed, a sentence each. */
+  takeDown(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
@@ -25,12 +27,14 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
   failure.promise.catch(() => {
     /* ignored: whoever awaits it hears it. */
   });
+  const teardownErrors: string[] = [];
   let coordinator: RunningCoordinator | undefined;
   // Processes start slowly: they are on their way before the store is open.
   const pool: WorkerPool | undefined =
     options.pool &&
     startWorkerPool(options.pool, {
       died: (worker, reason) => coordinator?.reportDeath(worker.id, worker.incarnation, `${worker.name}: ${reason}`),
+      teardownFailed: (reason) => teardownErrors.push(reason),
       exhausted: (reason) => failure.reject(workersLost(reason, options.pool!.logs)),
     });
   try {
@@ -53,6 +57,10 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
     client,
     coordinator,
     failed: failure.promise,
+    async takeDown() {
+      await pool?.close();
+      return [...new Set(teardownErrors)];
+    },
     async close() {
       await pool?.close();
       client.close();

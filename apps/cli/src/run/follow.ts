@@ -36,6 +36,10 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
   /** Rejects when the run cannot go on: what is known by then is the end, and its error is told. Absent: it never breaks. */
   readonly broken?: Promise<never>;
+  /** Ends what still belongs to the suite, called once after its last test, unless that was cut short; resolves with what failed in that, a sentence each. */
+  readonly takeDown?: () => Promise<readonly string[]>;
+  /** No test at all is a success. */
+  readonly passWithNoTests: boolean;
   /** One line for people. */
   readonly say: (line: string) => void;
 }
@@ -95,8 +99,9 @@ export async function followRun(options: FollowOptions): Promise<Followed> {
   }
   fold.close(nodeClock.mono());
   const brokeDown = breakage.signal.aborted;
+  const teardownErrors = brokeDown || options.signal.aborted ? [] : ((await options.takeDown?.()) ?? []);
   const ending = {
-    verdict: verdict(fold, { brokeDown }),
+    verdict: verdict(fold, { brokeDown, teardownErrors, passWithNoTests: options.passWithNoTests }),
     wallMs: fold.wallMs(nodeClock.mono()),
     run: { id, name: options.title, command: options.command, startedAt: options.startedAt },
   };
@@ -104,6 +109,7 @@ export async function followRun(options: FollowOptions): Promise<Followed> {
   const report = join(options.folder, 'report.json');
   await writeJsonReport(report, fold, ending);
   await reporter.end(fold, ending);
+  for (const error of teardownErrors) options.say(`holdfast: the suite's global teardown failed: ${error}`);
   if (brokeDown) options.say(explainError(breakage.signal.reason));
   return { fold, verdict: ending.verdict, exitCode: exitCodeAfter(ending.verdict, breakage.signal), report };
 }

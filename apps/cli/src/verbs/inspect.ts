@@ -114,6 +114,7 @@ async function reportOn(client: Client, id: RunId, flags: InspectFlags, io: Cons
     }),
     folder,
     failFast: false,
+    passWithNoTests: false,
     signal: controller.signal,
     say: (line) => io.say(line),
   });

@@ -8,7 +8,7 @@ import { cacheFolder, readHistory, writeHistory } from '@holdfast/results/files'
 import { connect, type ConnectionFlags } from '../connection.ts';
 import type { Console } from '../console.ts';
 import { usageError } from '../exit.ts';
-import { startLocalFleet } from '../local/local-fleet.ts';
+import { type LocalFleet, startLocalFleet } from '../local/local-fleet.ts';
 import { createReporters, followRun } from '../run/follow.ts';
 import { listenForInterrupts } from '../run/interrupts.ts';
 import { projectFolder } from '../run/project-folder.ts';
@@ -63,7 +63,7 @@ export async function resumeVerb(name: string | undefined, flags: SettingFlags &
       cache,
       reporters: settings.reporter ?? [],
       io,
-      broken: fleet.failed,
+      fleet,
     });
   } finally {
     await fleet.close();
@@ -78,10 +78,10 @@ interface Going {
   readonly cache: string;
   readonly reporters: readonly string[];
   readonly io: Console;
-  readonly broken?: Promise<never>;
+  readonly fleet?: LocalFleet;
 }
 
-async function goOn({ client, id, record, folder, cache, reporters, io, broken }: Going): Promise<number> {
+async function goOn({ client, id, record, folder, cache, reporters, io, fleet }: Going): Promise<number> {
   const run = await client.run(id);
   const over = run.state === 'finished' || run.state === 'cancelled';
   if (over) io.say(`holdfast: ${run.name} is over: ${run.state}; this is its report`);
@@ -113,7 +113,8 @@ async function goOn({ client, id, record, folder, cache, reporters, io, broken }
       folder,
       failFast: false,
       signal: interrupts.signal,
-      ...(broken ? { broken } : {}),
+      passWithNoTests: record?.spec.suite?.options?.['passWithNoTests'] === true,
+      ...(fleet ? { broken: fleet.failed, takeDown: () => fleet.takeDown() } : {}),
       say: (line) => io.say(line),
     });
     if (record) writeHistory(cache, updateHistory(readHistory(cache).history, runDurations(id, followed.fold)));

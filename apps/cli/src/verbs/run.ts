@@ -10,7 +10,7 @@ import { type DurationHistory, runDurations, updateHistory } from '@holdfast/res
 import { cacheFolder, readHistory, writeHistory } from '@holdfast/results/files';
 import type { Console } from '../console.ts';
 import { EXIT, usageError } from '../exit.ts';
-import { startLocalFleet } from '../local/local-fleet.ts';
+import { type LocalFleet, startLocalFleet } from '../local/local-fleet.ts';
 import { createReporters, type Followed, followRun } from '../run/follow.ts';
 import { listenForInterrupts } from '../run/interrupts.ts';
 import { type Plan, planRun } from '../run/plan.ts';
@@ -89,7 +89,7 @@ async function runHere(session: Session): Promise<number> {
     const record = recordOf(session, workers, tasks);
     writeRecord(folder, record);
     io.say(`holdfast: ${opening(session, tasks, runner)}, ${workers} ${workers === 1 ? 'worker' : 'workers'}`);
-    return await submitAndFollow(session, fleet.client, tasks, folder, record, fleet.failed);
+    return await submitAndFollow(session, fleet.client, tasks, folder, record, fleet);
   } finally {
     await fleet.close();
   }
@@ -130,7 +130,7 @@ async function submitAndFollow(
   tasks: readonly TaskInput[],
   folder: RunFolder,
   record: RunRecord,
-  broken?: Promise<never>,
+  fleet?: LocalFleet,
 ): Promise<number> {
   const { settings, flags, plan, io } = session;
   let spec = plan.spec;
@@ -150,8 +150,8 @@ async function submitAndFollow(
     key: randomUUID(),
     accepted: (accepted) => writeRecord(folder, { ...record, id: accepted, spec }),
   });
-  const id = await (broken ? Promise.race([submitted, broken]) : submitted);
-  const followed = await followToEnd(client, id, session, out, flags, broken);
+  const id = await (fleet ? Promise.race([submitted, fleet.failed]) : submitted);
+  const followed = await followToEnd(client, id, session, out, flags, fleet);
   if (flags.json) io.print(readFileSync(followed.report, 'utf8').trimEnd());
   writeHistory(session.cache, updateHistory(readHistory(session.cache).history, runDurations(id, followed.fold)));
   if (followed.verdict.kind === 'interrupted') {
@@ -166,7 +166,7 @@ async function followToEnd(
   session: Session,
   out: string,
   flags: RunFlags,
-  broken: Promise<never> | undefined,
+  fleet: LocalFleet | undefined,
 ): Promise<Followed> {
   const { settings, plan } = session;
   const interrupts = listenForInterrupts(
@@ -193,7 +193,8 @@ async function followToEnd(
       folder: out,
       failFast: settings.failFast || plan.takenOver.failFast === true,
       signal: interrupts.signal,
-      ...(broken ? { broken } : {}),
+      passWithNoTests: plan.suite?.options?.['passWithNoTests'] === true,
+      ...(fleet ? { broken: fleet.failed, takeDown: () => fleet.takeDown() } : {}),
       say: (line) => session.io.say(line),
     });
     return { ...followed, exitCode: interrupts.code() ?? followed.exitCode };
