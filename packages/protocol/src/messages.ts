@@ -11,6 +11,8 @@ const ordinal = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 const short = z.string().max(512);
 const text = z.string().max(8192);
 const long = z.string().max(32_768);
+/** A repository and three short texts. */
+const classText = z.string().max(16_384);
 const lease = { run: ordinal, n: ordinal, epoch: ordinal };
 
 const failure = z.object({ message: text, stack: long.optional(), diff: long.optional() });
@@ -151,7 +153,14 @@ export const coordinatorMessage = z.discriminatedUnion('t', [
   /** What to do with what the inventory named: whatever is not in `keep` is stopped and forgotten. */
   z.object({ t: z.literal('reconciled'), token: count, keep: z.array(z.object(lease)).max(4096) }),
   /** What the tasks of a run share; precedes the first assignment of that run in a session. */
-  z.object({ t: z.literal('run'), run: ordinal, id: short, spec: runSpec }),
+  z.object({
+    t: z.literal('run'),
+    run: ordinal,
+    id: short,
+    spec: runSpec,
+    /** The state of a repository that its tasks are of, as `fingerprintClass` writes it. Absent: they run anywhere. */
+    class: classText.optional(),
+  }),
   /** A batch: leases for one runner process, each settled by itself. */
   z.object({
     t: z.literal('assign'),

@@ -23,7 +23,7 @@ export type WorkerInput =
   | { readonly kind: 'rubbishReceived'; readonly link: number; readonly reason: string }
   /** What the executor reports. */
   | { readonly kind: 'attempted'; readonly event: AttemptEvent }
-  /** Slots, labels or fingerprint changed. */
+  /** Slots, labels or fingerprint changed. Leases of runs of another state of the checkout are given back. */
   | { readonly kind: 'registrationChanged'; readonly registration: Registration }
   /** Finish what runs, take nothing more, say goodbye. */
   | { readonly kind: 'drainAsked'; readonly reason: string }
@@ -39,7 +39,8 @@ export type WorkerEffect =
   | {
       readonly kind: 'start';
       readonly order: AttemptOrder;
-      readonly run: { readonly id: RunId; readonly spec: RunSpec };
+      /** `class`: the state of the checkout that it must be run on; absent: any. */
+      readonly run: { readonly id: RunId; readonly spec: RunSpec; readonly class?: string };
       readonly slot: number;
     }
   /** End an attempt by force; its `ended` follows. */

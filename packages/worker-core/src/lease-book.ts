@@ -30,6 +30,8 @@ export interface Lease {
 export interface Run {
   readonly id: RunId;
   readonly spec: RunSpec;
+  /** The state of a repository that it belongs to; absent: none. */
+  readonly class?: string;
 }
 
 /** What the parts of the node share: state by reference, and the ways out. */
@@ -42,6 +44,8 @@ export interface Shared {
   renewedAt: MonoMs;
   /** New leases are taken. */
   working(): boolean;
+  /** The checkout here is of the state that the run belongs to. */
+  suits(run: Run): boolean;
   now(): MonoMs;
   emit(effect: WorkerEffect): void;
   offer(lane: Lane, payload: WorkerMessage, key?: string): void;
@@ -107,7 +111,8 @@ export function createLeaseBook(shared: Shared, slots: number): LeaseBook {
     leases.set(text, lease);
     held.add(text);
     arm(lease);
-    if (!shared.working() || !shared.runs.has(run)) decide(lease, 'givenBack');
+    const known = shared.runs.get(run);
+    if (!shared.working() || known === undefined || !shared.suits(known)) decide(lease, 'givenBack');
     else waiting.push(lease);
   }
 

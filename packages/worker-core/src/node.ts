@@ -8,9 +8,11 @@
  *    the last answered heartbeat was sent (G7). A welcome renews nothing: it may have travelled long.
  * W5 A stop ends: results are offered no longer than the link lasts, and `SETTLE_MS` after the last process ended; a
  *    second stop waits for nothing. A drain waits for its results, a stop after it does not.
+ * W6 A run of another state of the checkout is not worked on. The coordinator learns the new state before it gets a
+ *    lease back, so that it does not grant it here again.
  */
 import { after, durationMs, type MonoMs, monoMs, type Random } from '@holdfast/kernel';
-import { leaseText, type RunId, type RunSpec } from '@holdfast/model';
+import { fingerprintClass, leaseText, type RunId, type RunSpec } from '@holdfast/model';
 import { type CoordinatorMessage, coordinatorMessage, type Registration, type Welcome, type WorkerMessage } from '@holdfast/protocol';
 import { type ClientEffect, type ClientInput, createClientSession } from '@holdfast/reconnection-core';
 import type { WorkerEffect, WorkerInput, WorkerNode, WorkerOptions, WorkerSnapshot } from './contract.ts';
@@ -25,6 +27,8 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
     random.fork('session'),
   );
   let registration: Registration = options.registration;
+  /** What the hello of this link said. */
+  let greetedWith = registration;
   let state: WorkerSnapshot['state'] = 'new';
   let connected = false;
   /** When the last inventory was answered: what is kept of it counts as renewed then (W4). */
@@ -42,6 +46,8 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
     welcome: undefined,
     renewedAt: monoMs(0),
     working: () => state === 'working',
+    suits: ({ class: wanted }) =>
+      wanted === undefined || (registration.fingerprint !== undefined && wanted === fingerprintClass(registration.fingerprint)),
     now: () => now,
     emit: (effect) => void out.push(effect),
     offer: (lane, payload, key) =>
@@ -102,6 +108,8 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
       reason: reason ?? '',
       coordinatorEpoch: message.coordinator.epoch,
     });
+    // It changed while the hello was on its way.
+    if (greetedWith !== registration) offer('high', { t: 'registered', registration });
     if (how === 'resumed') return;
     shared.sessionNumber += 1;
     shared.reconciling = true;
@@ -136,7 +144,11 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
         results.reconcile(new Set(message.keep.map(leaseText)), inventoryAt);
         break;
       case 'run':
-        shared.runs.set(message.run, { id: message.id as RunId, spec: message.spec as RunSpec });
+        shared.runs.set(message.run, {
+          id: message.id as RunId,
+          spec: message.spec as RunSpec,
+          ...(message.class === undefined ? {} : { class: message.class }),
+        });
         break;
       case 'forget':
         shared.runs.delete(message.run);
@@ -231,7 +243,14 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
     registration = next;
     book.resize(next.slots);
     toSession({ kind: 'registrationChanged', registration: next });
-    offer('normal', { t: 'registered', registration: next });
+    // W6: on the lane of what is given back, and before it.
+    offer('high', { t: 'registered', registration: next });
+    const unsuited = [...book.leases.values()].filter((lease) => {
+      const run = shared.runs.get(lease.key.run);
+      return run !== undefined && !shared.suits(run) && LEASE_TABLE[lease.state].givenBack !== 'ignore';
+    });
+    for (const lease of unsuited) book.decide(lease, 'givenBack');
+    note('info', 'worker.registrationChanged', { givenBack: unsuited.length });
   }
 
   function take(input: WorkerInput): void {
@@ -239,6 +258,10 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
       case 'started':
         if (state !== 'new') return;
         state = 'working';
+        toSession(input);
+        break;
+      case 'linkOpened':
+        greetedWith = registration;
         toSession(input);
         break;
       case 'attempted':

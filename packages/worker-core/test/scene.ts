@@ -20,7 +20,7 @@ export interface Scene {
   /** Answers the last beat. */
   renew(): void;
   cut(code?: number): void;
-  assign(leases: readonly Partial<AssignedLease>[], run?: number): void;
+  assign(leases: readonly Partial<AssignedLease>[], run?: number, classOfRun?: string): void;
   leases(): string[];
   readonly node: ReturnType<typeof createWorkerNode>;
   now(): number;
@@ -107,7 +107,7 @@ export function createScene(slots = 2): Scene {
       frame({ f: 'beatAck', n: last.n, a: [received, 0], renewed: true });
     },
     cut: (code = 1006) => input({ kind: 'linkClosed', link, code, reason: 'cut' }),
-    assign(leases, run = 1) {
+    assign(leases, run = 1, classOfRun) {
       const base = {
         n: 1,
         epoch: 1,
@@ -117,7 +117,10 @@ export function createScene(slots = 2): Scene {
         graceMs: 5000,
         onDisconnect: 'hedge' as const,
       };
-      say({ t: 'run', run, id: 'r', spec: {} }, { t: 'assign', run, leases: leases.map((lease) => ({ ...base, ...lease })) });
+      say(
+        { t: 'run', run, id: 'r', spec: {}, ...(classOfRun === undefined ? {} : { class: classOfRun }) },
+        { t: 'assign', run, leases: leases.map((lease) => ({ ...base, ...lease })) },
+      );
     },
     leases: () => node.snapshot().leases.map((each) => `${each.lease} ${each.state}`),
     now: () => now,

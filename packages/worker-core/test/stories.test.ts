@@ -1,3 +1,4 @@
+import { fingerprintClass } from '@holdfast/model';
 import { expect, test } from 'vitest';
 import { brief, createScene, ended, LEASE } from './scene.ts';
 
@@ -332,4 +333,49 @@ test('worker: slots become fewer while more run -> those that end are not filled
   expect(starts(scene.effects())).toBe(0);
   scene.attempt(ended());
   expect(scene.effects()).toMatchObject([{ kind: 'start', order: { n: 3 }, slot: 0 }]);
+});
+
+const at = (commit: string) => ({ repository: 'r', commit, dirty: 'clean', lockfile: 'none', platform: 'linux-x64', node: 'v26' });
+const registered = (commit?: string) => ({
+  kind: 'registrationChanged' as const,
+  registration: { name: 'w', slots: 2, labels: {}, pid: 1, ...(commit === undefined ? {} : { fingerprint: at(commit) }) },
+});
+
+test('W6 worker: the checkout changes -> tells its state, then gives back what is of the former one; the rest goes on', () => {
+  const scene = createScene(2);
+  scene.input(registered('a'));
+  scene.open();
+  scene.assign([{ n: 1 }, { n: 2 }], 1, fingerprintClass(at('a')));
+  scene.assign([{ n: 3 }], 2);
+  scene.attempt(ended());
+  expect(starts(scene.effects())).toBe(3);
+  scene.assign([{ n: 4 }], 1, fingerprintClass(at('a')));
+  scene.said.length = 0;
+  scene.input(registered('b'));
+  expect(brief(scene.said)).toEqual(['registered', 'released 1.4.1']);
+  expect(scene.effects()).toEqual([{ kind: 'stop', lease: { run: 1, n: 2, epoch: 1 } }]);
+  expect(scene.leases()).toEqual(['1.1.1 finished', '1.2.1 returning', '2.3.1 starting']);
+});
+
+test.for(['b', undefined])('W6 worker: an assignment of another state than %s -> given back unstarted', (commit) => {
+  const scene = createScene();
+  scene.input(registered(commit));
+  scene.open();
+  scene.assign([{}], 1, fingerprintClass(at('a')));
+  expect(brief(scene.said)).toEqual(['released 1.1.1']);
+  expect(starts(scene.effects())).toBe(0);
+});
+
+test('W6 worker: the checkout changes while a hello is on its way -> told as soon as the session is open', () => {
+  const scene = createScene();
+  scene.input({ kind: 'linkOpened', link: 1 });
+  scene.input(registered('b'));
+  const coordinator = { id: 'c', epoch: 1 };
+  const times = { heartbeatEveryMs: 3000, leaseTtlMs: 10_000, lostAfterMs: 120_000 };
+  scene.input({
+    kind: 'frameReceived',
+    link: 1,
+    frame: { f: 'welcome', protocol: 1, session: 's', token: 't', ...times, coordinator, fresh: 'first' },
+  });
+  expect(scene.said).toMatchObject([{ t: 'registered', registration: { fingerprint: { commit: 'b' } } }]);
 });
