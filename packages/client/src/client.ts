@@ -70,7 +70,7 @@ export interface Client {
   mintToken(name: string, scopes: readonly Scope[], lifeMs?: number): Promise<MintedToken>;
   rotateToken(keyId: string): Promise<MintedToken>;
   revokeToken(keyId: string): Promise<void>;
-  /** Closes idle connections; open streams end. */
+  /** Closes all connections; calls under way reject, open streams end. */
   close(): void;
 }
 

@@ -36,6 +36,7 @@ export interface Transport {
   open(exchange: Exchange): Promise<IncomingMessage>;
   /** The open answer, tried once. Errors as `call`. */
   openOnce(exchange: Exchange): Promise<IncomingMessage>;
+  /** Calls under way reject: nothing is asked again. */
   close(): void;
 }
 
@@ -48,6 +49,7 @@ export function createTransport(options: TransportOptions): Transport {
     ? new SecureAgent({ ...agentOptions, ...(options.ca === undefined ? {} : { ca: options.ca }) })
     : new Agent(agentOptions);
 
+  const closing = new AbortController();
   const send = (exchange: Exchange): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
       const body = exchange.body === undefined ? undefined : Buffer.from(JSON.stringify(exchange.body));
@@ -83,7 +85,7 @@ export function createTransport(options: TransportOptions): Transport {
       minTimeout: 250,
       maxTimeout: 2000,
       randomize: true,
-      ...(exchange.signal === undefined ? {} : { signal: exchange.signal }),
+      signal: exchange.signal === undefined ? closing.signal : AbortSignal.any([exchange.signal, closing.signal]),
       shouldRetry: ({ error }) => isRetryable(error),
     });
 
@@ -100,7 +102,10 @@ export function createTransport(options: TransportOptions): Transport {
     call: (exchange) => retried(exchange, () => readOnce(exchange)),
     open: (exchange) => retried(exchange, () => open(exchange)),
     openOnce: open,
-    close: () => agent.destroy(),
+    close() {
+      closing.abort(unreachable(options.url, new Error('the client was closed')));
+      agent.destroy();
+    },
   };
 }
 

@@ -179,3 +179,19 @@ test('watch: a stream that is silent -> a new connection', async () => {
   expect(connections).toBe(2);
   client.close();
 });
+
+test('client: closed while a call is tried again -> the call rejects at once, and nothing more is asked', async () => {
+  let asked = 0;
+  const { promise: first, resolve } = Promise.withResolvers<void>();
+  const { url } = await serve((_request, response) => {
+    asked += 1;
+    response.writeHead(503).end(problem('not_ready', 'restarting'));
+    resolve();
+  });
+  const client = createClient({ url, token: 't', attemptsMax: 1000 });
+  const call = client.runs();
+  await first;
+  client.close();
+  await expect(call).rejects.toMatchObject({ code: 'COORDINATOR_UNREACHABLE', message: expect.stringContaining('closed') });
+  expect(asked).toBeLessThanOrEqual(2);
+});
