@@ -258,3 +258,16 @@ function certificates(box: Sandbox): { readonly ca: string; readonly cert: strin
   );
   return { ca: at('ca.pem'), cert: at('cert.pem'), key: at('key.pem') };
 }
+
+test('worker: a certificate that is not trusted -> says so, calls again in case it is renewed, and ends when told to', async () => {
+  await inSandbox({}, async (box) => {
+    const { ca, cert, key } = certificates(box);
+    const fleet = await startFleet(box, ['--tls-cert', cert, '--tls-key', key], { ca });
+    const token = await fleet.token('worker:register');
+    const worker = box.start(['worker', '--connect', fleet.url, '--token', token, '--data', join(box.folder, 'w')]);
+    await worker.said(/certificate.*dialling again/);
+    worker.kill('SIGTERM');
+    expect(await worker.ended()).toMatchObject({ code: 0 });
+    await stopAll(fleet.coordinator());
+  });
+});

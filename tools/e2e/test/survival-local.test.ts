@@ -1,4 +1,5 @@
 /** A run on local workers survives what kills its parts, and can be gone on with. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { localApi, runFolders, runIs } from './sandbox/api.ts';
@@ -96,6 +97,18 @@ test.for([
     const [, name = ''] = /go on with: holdfast resume (\S+)/.exec(stderr) ?? [];
     await nothingLeft(box.census);
     await resumeRest(box, names, passed, name);
+  });
+});
+
+test.skipIf(!existsSync('/usr/bin/script'))('Ctrl-C typed in a terminal -> exit 130 and nothing left', async () => {
+  await inSandbox(nodeSuite(['a']), async (box) => {
+    const run = box.startInTerminal(['run', '--workers', '1', '--', ...NODE]);
+    await box.gates.arrived('a');
+    run.type('\u0003');
+    const { code, stdout } = await run.ended();
+    expect(code, stdout).toBe(130);
+    expect(stdout).toContain('go on with: holdfast resume');
+    await nothingLeft(box.census);
   });
 });
 

@@ -17,6 +17,8 @@ export interface StartedCommand {
   said(pattern: RegExp, deadlineMs?: number): Promise<RegExpExecArray>;
   /** Signals the process; `group`: its whole group, as a terminal does. */
   kill(signal: NodeJS.Signals, target?: 'process' | 'group'): void;
+  /** Writes to its standard input, which must have been kept open. */
+  type(text: string): void;
   ended(deadlineMs?: number): Promise<Ended>;
   isOver(): boolean;
 }
@@ -26,6 +28,8 @@ export interface CommandOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Written to its standard input, which then ends. Absent: no input. */
   readonly input?: string;
+  /** Its standard input stays open, for `type`. Default false. */
+  readonly interactive?: boolean;
   /** Called before a signal is sent. */
   readonly beforeKill?: () => void;
 }
@@ -37,7 +41,7 @@ export function startCommand(file: string, args: readonly string[], options: Com
     cwd: options.cwd,
     env: options.env,
     detached: true,
-    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [options.input === undefined && !options.interactive ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
   let stdout = '';
   let stderr = '';
@@ -79,6 +83,7 @@ export function startCommand(file: string, args: readonly string[], options: Com
       options.beforeKill?.();
       if (over === undefined && child.pid !== undefined) process.kill(target === 'group' ? -child.pid : child.pid, signal);
     },
+    type: (text) => void child.stdin?.write(text),
     ended: (deadlineMs = DEADLINE_MS) => within(`the end of ${name}`, exit, deadlineMs, story),
     isOver: () => over !== undefined,
   };

@@ -46,9 +46,6 @@ export function createCensus(folder: string): Census {
   return { take, left: () => take().filter(({ state }) => state !== 'Z' && state !== 'X') };
 }
 
-/** State of a process, `T` while it is stopped; undefined when it is gone. */
-export const stateOf = (pid: number): string | undefined => entryOf(pid)[0]?.[1].state;
-
 function belongs(pid: number, needle: Buffer, folder: string): boolean {
   return (
     readIfThere(() => readFileSync(`/proc/${pid}/environ`))?.includes(needle) === true ||

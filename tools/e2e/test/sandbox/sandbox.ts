@@ -29,6 +29,8 @@ export interface Sandbox {
   link(...packages: string[]): void;
   /** Starts `holdfast ...args`. */
   start(args: readonly string[], options?: StartOptions): StartedCommand;
+  /** The same in a terminal of its own. */
+  startInTerminal(args: readonly string[]): StartedCommand;
   /** Runs `holdfast ...args` to its end. */
   run(args: readonly string[], options?: StartOptions & { readonly deadlineMs?: number }): Promise<Ended>;
 }
@@ -115,6 +117,16 @@ function createSandbox(folder: string, census: Census): Sandbox {
       for (const name of packages) symlinkSync(join(ROOT, 'node_modules', name), join(project, 'node_modules', name));
     },
     start,
+    startInTerminal: (args) => {
+      const words = [process.execPath, PROGRAM, ...args].map((word) => `'${word}'`).join(' ');
+      const options = {
+        cwd: project,
+        env: { ...env, TERM: 'xterm', SHELL: '/bin/sh' },
+        interactive: true,
+        beforeKill: () => void census.take(),
+      };
+      return startCommand('script', ['--quiet', '--return', '--command', words, '/dev/null'], options);
+    },
     run: (args, { deadlineMs, ...options } = {}) => start(args, options).ended(deadlineMs),
   };
 }
