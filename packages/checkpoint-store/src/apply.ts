@@ -25,8 +25,8 @@ export interface CheckpointTables {
   delete(row: CheckpointRecord): void;
 }
 
-/** How a lease stands; comes from the task store. */
-export type LeaseState = (key: LeaseKey) => 'valid' | 'stale' | 'unknown';
+/** How a lease stands for this worker: `valid` only for its holder. Comes from the task store. */
+export type LeaseState = (key: LeaseKey, worker: number) => 'valid' | 'stale' | 'unknown';
 /** SHA-256 of UTF-8 text, in hex. */
 export type Digest = (text: string) => string;
 
@@ -35,7 +35,7 @@ export function createCheckpointApplier(tables: CheckpointTables, leaseState: Le
   return (given) => {
     const op = given as CheckpointOp;
     if (op.op !== 'checkpoint.save') return unreachable(op.op);
-    const state = leaseState(op);
+    const state = leaseState(op, op.worker);
     if (state !== 'valid') return { kind: 'refused', reason: state === 'unknown' ? 'unknown_task' : 'stale_lease' };
     const kept = tables.kept(op);
     const last = kept[0];

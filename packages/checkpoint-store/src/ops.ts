@@ -7,9 +7,11 @@
  */
 import type { Json, LeaseKey } from '@holdfast/model';
 
-/** Keeps `data` for the next attempt. Refused: `stale_lease`, `unknown_task`, `lower_seq`, `duplicate`. */
+/** Keeps `data` for the next attempt. Refused: `stale_lease` (also when another worker holds it, G21), `unknown_task`, `lower_seq`, `duplicate`. */
 export interface SaveCheckpoint extends LeaseKey {
   readonly op: 'checkpoint.save';
+  /** Ordinal of the worker that made it. */
+  readonly worker: number;
   readonly seq: number;
   readonly data: Json;
   readonly wall: number;

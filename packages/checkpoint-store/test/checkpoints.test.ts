@@ -10,14 +10,14 @@ import type { LeaseKey } from '@holdfast/model';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 
-const save = (epoch: number, seq: number): Op =>
-  ({ op: 'checkpoint.save', run: 1, n: 1, epoch, seq, data: { at: [epoch, seq] }, wall: 1 }) as Op;
+const save = (epoch: number, seq: number, worker = 1): Op =>
+  ({ op: 'checkpoint.save', worker, run: 1, n: 1, epoch, seq, data: { at: [epoch, seq] }, wall: 1 }) as Op;
 const verdictOf = (committer: Committer, op: Op): string => {
   const verdict = committer.commit([op])[0]!;
   return verdict.kind === 'applied' ? 'applied' : verdict.reason;
 };
 const latest = { run: 1, n: 1 };
-const leaseState = () => (key: LeaseKey) => (key.epoch > 8 ? 'stale' : 'valid') as 'stale' | 'valid';
+const leaseState = () => (key: LeaseKey, worker: number) => (key.epoch > 8 || worker !== 1 ? 'stale' : 'valid') as 'stale' | 'valid';
 
 async function openBoth() {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-checkpoints-'));
@@ -60,6 +60,7 @@ test('K1 checkpoint: lower, equal or stale -> refused; epochs order before seq',
     expect(verdictOf(committer, save(1, 5))).toBe('duplicate');
     expect(verdictOf(committer, save(1, 4))).toBe('lower_seq');
     expect(verdictOf(committer, save(9, 1))).toBe('stale_lease');
+    expect(verdictOf(committer, save(1, 7, 2))).toBe('stale_lease');
     expect(verdictOf(committer, save(2, 1))).toBe('applied');
     expect(verdictOf(committer, save(1, 6))).toBe('lower_seq');
     expect(read(latest)).toEqual({ seq: 1, data: { at: [2, 1] } });

@@ -35,10 +35,10 @@ export interface Worker {
   /** Ordinal in the store. */
   readonly ord: number;
   incarnation: Incarnation;
-  /** Earlier lives that a later one has replaced, the last few: a late hello of theirs must not replace it in turn. */
-  former: readonly Incarnation[];
   sessionEpoch: number;
   registration: Registration;
+  /** What it may run, as its registration tells: tasks of any state, and those of its own state of the repository. */
+  classes: readonly string[];
   session: ServerSession | undefined;
   link: number | undefined;
   suspect: boolean;
@@ -51,6 +51,8 @@ export interface Worker {
   capacity: number;
   /** Leases asked for in a claim whose verdict is not here yet. */
   claiming: number;
+  /** Classes of which only tasks were left that it holds already, with the growth of the class then: until it grows, a claim brings nothing. */
+  readonly passedOver: Map<string, number>;
   readonly leases: Map<string, HeldLease>;
   /** What the worker should be holding once it has received all that was sent: compared at heartbeats (S5). */
   readonly digest: HeldDigest;
@@ -70,9 +72,9 @@ export function createWorker(id: WorkerId, ord: number, incarnation: Incarnation
     id,
     ord,
     incarnation,
-    former: [],
     sessionEpoch: 0,
     registration,
+    classes: classesOf(registration),
     session: undefined,
     link: undefined,
     suspect: false,
@@ -81,6 +83,7 @@ export function createWorker(id: WorkerId, ord: number, incarnation: Incarnation
     inventory: undefined,
     capacity: registration.slots,
     claiming: 0,
+    passedOver: new Map(),
     leases: new Map(),
     digest: createHeldDigest(),
     knownRuns: new Set(),
@@ -116,11 +119,14 @@ export function grantedLease(worker: Worker, grant: Grant): HeldLease {
   return { key, text: leaseText(key), incarnation, onDisconnect, hedged: false, name, parts: [], ending: undefined };
 }
 
-/** The classes of tasks a worker may run: those that any worker may, and those of its own state of the repository. */
-export function workerClasses(worker: Worker): readonly string[] {
-  const print = worker.registration.fingerprint;
-  return print ? [ANY_CLASS, fingerprintClass(print)] : [ANY_CLASS];
+/** Takes what a worker says of itself. */
+export function setRegistration(worker: Worker, registration: Registration): void {
+  worker.registration = registration;
+  worker.classes = classesOf(registration);
 }
+
+const classesOf = ({ fingerprint }: Registration): readonly string[] =>
+  fingerprint ? [ANY_CLASS, fingerprintClass(fingerprint)] : [ANY_CLASS];
 
 /** The class of a run that belongs to a state of a repository, or to none. */
 export const classOf = (print: Fingerprint | undefined): string => (print ? fingerprintClass(print) : ANY_CLASS);

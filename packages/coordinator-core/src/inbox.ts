@@ -7,7 +7,7 @@
 import type { SaveCheckpoint } from '@holdfast/checkpoint-store';
 import { type Json, leaseText } from '@holdfast/model';
 import { CLOSE, type Registration, type WorkerMessage, workerMessage } from '@holdfast/protocol';
-import { tellRuns, type Worker } from './fleet.ts';
+import { setRegistration, tellRuns, type Worker } from './fleet.ts';
 import type { Leases } from './leases.ts';
 import type { Shared } from './node.ts';
 import type { Inventories } from './reconcile.ts';
@@ -53,6 +53,8 @@ export function createInbox(
           closeSession(worker, CLOSE.badMessage.code, 'parts of a result are missing'),
         );
       case 'released':
+        // It takes nothing now, whatever its last heartbeat said: the next one tells how much it wants.
+        if (message.reason === 'not started') worker.capacity = 0;
         return leases.released(worker, message, done);
       case 'lost':
         return leases.lost(worker, { run: message.run, n: message.n, epoch: message.epoch }, message.reason, done);
@@ -77,7 +79,7 @@ export function createInbox(
 
   function save(worker: Worker, message: Extract<WorkerMessage, { t: 'checkpoint' }>, done: () => void): void {
     const { run, n, epoch, seq, data } = message;
-    const op: SaveCheckpoint = { op: 'checkpoint.save', run, n, epoch, seq, data: data as Json, wall: shared.wall() };
+    const op: SaveCheckpoint = { op: 'checkpoint.save', worker: worker.ord, run, n, epoch, seq, data: data as Json, wall: shared.wall() };
     shared.ops.any(op, (verdict) => {
       if (verdict.kind === 'refused') {
         shared.note('info', 'checkpoint.refused', { worker: worker.id, lease: leaseText(message), seq, reason: verdict.reason });
@@ -98,7 +100,7 @@ export function createInbox(
   }
 
   function register(worker: Worker, registration: Registration): void {
-    worker.registration = registration;
+    setRegistration(worker, registration);
     worker.capacity = registration.slots;
     shared.touched.add(worker);
   }

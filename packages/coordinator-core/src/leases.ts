@@ -4,10 +4,10 @@
 import { type MonoMs } from '@holdfast/kernel';
 import type { Verdict } from '@holdfast/committer';
 import { type AttemptResult, leaseText, type LeaseKey } from '@holdfast/model';
-import type { AssignedLease, WorkerMessage } from '@holdfast/protocol';
-import type { Grant, LeaseRow, RunNow, TaskNow } from '@holdfast/task-store';
+import type { WorkerMessage } from '@holdfast/protocol';
+import type { CancelledTask, Grant, LeaseRow, RunNow, TaskNow } from '@holdfast/task-store';
 import { packAssignments } from './assignments.ts';
-import { expiryOf, grantedLease, type HeldLease, isFit, type ToWorker, type Worker } from './fleet.ts';
+import { ANY_CLASS, expiryOf, grantedLease, type HeldLease, isFit, type ToWorker, type Worker } from './fleet.ts';
 import type { Shared } from './node.ts';
 import type { Run } from './runs.ts';
 
@@ -35,6 +35,8 @@ export interface Leases {
   runIs(now: RunNow): void;
   /** The settled state of a task after a verdict, with all that follows. */
   taskIs(key: LeaseKey, value: TaskNow): void;
+  /** Tells the readers of a run which of its tasks ended with their prerequisite. */
+  tellCancelled(run: number, cancelled: readonly CancelledTask[]): void;
   /** When the silence of a worker matters next. */
   expiry(worker: Worker): MonoMs | undefined;
   /** The worker was silent for that long: act by policy (N4). */
@@ -67,6 +69,8 @@ export function createLeases(shared: Shared): Leases {
   function drop(worker: Worker, text: string): void {
     worker.leases.delete(text);
     worker.digest.remove(text);
+    // What it held may be a task that it was passed over for.
+    worker.passedOver.clear();
     touched.add(worker);
   }
 
@@ -94,7 +98,8 @@ export function createLeases(shared: Shared): Leases {
     if (!run) return;
     if (!worker.knownRuns.has(ord)) {
       worker.knownRuns.add(ord);
-      tell(worker, { t: 'run', run: ord, id: run.id, spec: run.spec as never });
+      const bound = run.class === ANY_CLASS ? {} : { class: run.class };
+      tell(worker, { t: 'run', run: ord, id: run.id, spec: run.spec as never, ...bound });
     }
     const { messages, tooLarge } = packAssignments(ord, list);
     for (const grant of tooLarge) refuseGrant(worker, grant);
@@ -160,7 +165,7 @@ export function createLeases(shared: Shared): Leases {
     worker.digest.remove(text);
     if (lease) lease.ending = 'finished';
     const result = ahead.length > 0 ? { ...given, cases: [...ahead.flat(), ...given.cases] } : given;
-    ops.task({ op: 'task.finished', ...key, result, wall: shared.wall() }, (verdict) => {
+    ops.task({ op: 'task.finished', worker: worker.ord, ...key, result, wall: shared.wall() }, (verdict) => {
       drop(worker, text);
       refused('result.refused', worker, key, verdict);
       if (verdict.kind === 'applied') {
@@ -181,7 +186,7 @@ export function createLeases(shared: Shared): Leases {
     if (lease?.ending) return done?.();
     if (lease) lease.ending = 'lost';
     worker.digest.remove(text);
-    ops.task({ op: 'task.lost', ...key, reason, wall: shared.wall() }, (verdict) => {
+    ops.task({ op: 'task.lost', worker: worker.ord, ...key, reason, wall: shared.wall() }, (verdict) => {
       drop(worker, text);
       refused('loss.refused', worker, key, verdict);
       if (verdict.kind === 'applied') {
@@ -198,7 +203,7 @@ export function createLeases(shared: Shared): Leases {
     const lease = worker.leases.get(leaseText(key));
     if (lease) lease.ending = 'released';
     worker.digest.remove(leaseText(key));
-    ops.task({ op: 'task.released', ...key, wall: shared.wall() }, (verdict) => {
+    ops.task({ op: 'task.released', worker: worker.ord, ...key, wall: shared.wall() }, (verdict) => {
       drop(worker, leaseText(key));
       refused('release.refused', worker, key, verdict);
       if (verdict.kind === 'applied') taskIs(key, verdict.value);
@@ -212,12 +217,18 @@ export function createLeases(shared: Shared): Leases {
     for (const each of value.released) runs.changeReady(each.class, each.count);
     if (value.delayMs !== undefined) shared.delays.set(`${key.run}.${key.n}`, (shared.now() + value.delayMs) as MonoMs);
     revoke(value.revoked, 'revoked');
+    tellCancelled(key.run, value.cancelled);
     const run = runs.byOrd(key.run);
     // Those who watch learn here that a task is queued again, or that it ended without a result.
     if (run && (value.state === 'queued' || value.state === 'dead_letter' || value.state === 'cancelled')) {
       shared.publish(run.id, { e: 'task', n: key.n, name: '', state: value.state });
     }
     runIs(value.run);
+  }
+
+  function tellCancelled(ord: number, cancelled: readonly CancelledTask[]): void {
+    const run = runs.byOrd(ord);
+    if (run) for (const { n, reason } of cancelled) shared.publish(run.id, { e: 'task', n, name: '', state: 'cancelled', reason });
   }
 
   function revoke(rows: readonly LeaseRow[], as: 'cancelled' | 'released' | 'revoked'): void {
@@ -264,7 +275,7 @@ export function createLeases(shared: Shared): Leases {
 
   function hedge(worker: Worker, lease: HeldLease): void {
     lease.hedged = true;
-    ops.task({ op: 'task.hedge', ...lease.key, wall: shared.wall() }, (verdict) => {
+    ops.task({ op: 'task.hedge', worker: worker.ord, ...lease.key, wall: shared.wall() }, (verdict) => {
       if (verdict.kind === 'applied') runs.changeReady(verdict.value.class, 1);
       else shared.note('debug', 'hedge.refused', { worker: worker.id, lease: lease.text, reason: verdict.reason });
     });
@@ -277,19 +288,23 @@ export function createLeases(shared: Shared): Leases {
     revoke,
     runIs,
     taskIs,
+    tellCancelled,
     finished,
     lost,
     released,
     silent,
     started(worker, message, done) {
-      ops.task({ op: 'task.started', run: message.run, n: message.n, epoch: message.epoch, wall: shared.wall() }, (verdict) => {
-        if (verdict.kind === 'applied') tellState(worker, message, 'running');
-        done();
-      });
+      ops.task(
+        { op: 'task.started', worker: worker.ord, run: message.run, n: message.n, epoch: message.epoch, wall: shared.wall() },
+        (verdict) => {
+          if (verdict.kind === 'applied') tellState(worker, message, 'running');
+          done();
+        },
+      );
     },
     paused(worker, message, done) {
       const { run, n, epoch, paused } = message;
-      ops.task({ op: 'task.paused', run, n, epoch, paused, wall: shared.wall() }, (verdict) => {
+      ops.task({ op: 'task.paused', worker: worker.ord, run, n, epoch, paused, wall: shared.wall() }, (verdict) => {
         if (verdict.kind === 'applied') tellState(worker, message, paused ? 'paused' : 'running');
         done();
       });

@@ -11,7 +11,7 @@ import { CLOSE, type Hello, PROTOCOL_VERSIONS } from '@holdfast/protocol';
 import { createServerSession, type ServerEffect, type ServerInput } from '@holdfast/reconnection-core';
 import type { HelloApplied, WorkerRow } from '@holdfast/task-store';
 import type { CoordinatorInput } from './contract.ts';
-import { createWorker, heldLease, tellRuns, type Worker } from './fleet.ts';
+import { createWorker, heldLease, setRegistration, tellRuns, type Worker } from './fleet.ts';
 import { createInbox } from './inbox.ts';
 import type { Leases } from './leases.ts';
 import type { Shared } from './node.ts';
@@ -94,12 +94,11 @@ export function createLinks(shared: Shared, leases: Leases): Links {
       shared.note('warn', 'link.version', { worker: hello.worker, protocol: hello.protocol.join(', ') });
       return close(number, CLOSE.version, `protocol version ${hello.protocol.join(', ')} offered, ${spoken} spoken here`);
     }
-    if (workers.get(hello.worker)?.former.includes(incarnation(hello.incarnation)))
-      return close(number, CLOSE.superseded, 'a later process of this worker was here');
     link.greeting = true;
     const op = {
       op: 'task.hello',
       worker: workerId(hello.worker),
+      principal: link.principal,
       incarnation: incarnation(hello.incarnation),
       coordinator: options.id as never,
       name: hello.registration.name,
@@ -107,10 +106,18 @@ export function createLinks(shared: Shared, leases: Leases): Links {
       wall: shared.wall(),
     } as const;
     ops.task(op, (verdict) => {
-      if (verdict.kind === 'refused') return close(number, CLOSE.tryLater, verdict.reason);
+      if (verdict.kind === 'refused') return turnAway(number, hello, verdict.reason);
       // The link may be gone by now; the store knows the worker all the same.
       admit(number, links.get(number), hello, verdict.value);
     });
+  }
+
+  /** The store has refused the hello: only this link ends, whoever has the session keeps it. */
+  function turnAway(number: number, hello: Hello, reason: string): void {
+    shared.note('warn', 'hello.refused', { worker: hello.worker, incarnation: hello.incarnation, reason });
+    if (reason === 'superseded') return close(number, CLOSE.superseded, 'a later process of this worker was here');
+    if (reason === 'other_principal') return close(number, CLOSE.forbidden, 'this worker was registered by another principal');
+    close(number, CLOSE.tryLater, reason);
   }
 
   function admit(number: number, link: Link | undefined, hello: Hello, applied: HelloApplied): void {
@@ -118,12 +125,13 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     const life = incarnation(hello.incarnation);
     if (worker.incarnation !== life) newLife(worker, life);
     worker.sessionEpoch = applied.sessionEpoch;
-    worker.registration = hello.registration;
+    setRegistration(worker, hello.registration);
     worker.capacity = hello.registration.slots;
     if (worker.left) worker.draining = false;
     worker.left = false;
     const before = new Map(worker.leases);
     worker.leases.clear();
+    worker.passedOver.clear();
     for (const row of applied.held) worker.leases.set(leaseText(row), before.get(leaseText(row)) ?? heldLease(row));
     touched.add(worker);
     if (!link) return;
@@ -153,7 +161,6 @@ export function createLinks(shared: Shared, leases: Leases): Links {
   function newLife(worker: Worker, life: Incarnation): void {
     shared.note('info', 'worker.newLife', { worker: worker.id, incarnation: life });
     if (worker.link !== undefined && links.has(worker.link)) close(worker.link, CLOSE.superseded, 'a newer process of this worker');
-    worker.former = [worker.incarnation, ...worker.former].slice(0, FORMER_MAX);
     worker.incarnation = life;
     worker.draining = false;
     worker.session = undefined;
@@ -279,5 +286,3 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     },
   };
 }
-
-const FORMER_MAX = 8;

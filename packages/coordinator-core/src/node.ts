@@ -148,6 +148,7 @@ export function createCoordinatorNode(options: CoordinatorOptions): CoordinatorN
   function endTurn(): void {
     for (const task of shared.delays.due(now)) leases.delayOver(task);
     for (const worker of expiryDeadlines.due(now)) leases.silent(worker);
+    for (const worker of shared.touched) dispatch.consider(worker);
     if (state === 'running' && !shared.draining) dispatch.run();
     for (const worker of sessionDeadlines.due(now)) shared.touched.add(worker);
     // A session's tick may touch other workers; each round touches fewer.
@@ -184,6 +185,7 @@ export function createCoordinatorNode(options: CoordinatorOptions): CoordinatorN
     const expiry = leases.expiry(worker);
     if (expiry === undefined) expiryDeadlines.clear(worker);
     else expiryDeadlines.set(worker, expiry);
+    dispatch.consider(worker);
   }
 
   return {

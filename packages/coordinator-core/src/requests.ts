@@ -4,7 +4,7 @@ import { fingerprintDifferences, NO_COUNTS, type RunId } from '@holdfast/model';
 import type { Op, Verdict } from '@holdfast/committer';
 import type { RunStopped } from '@holdfast/task-store';
 import type { ClientReply, ClientRequest } from './contract.ts';
-import { classOf, type Worker, workerClasses } from './fleet.ts';
+import { classOf, type Worker } from './fleet.ts';
 import type { Leases } from './leases.ts';
 import type { Shared } from './node.ts';
 import type { Run } from './runs.ts';
@@ -115,8 +115,15 @@ export function createRequests(shared: Shared, leases: Leases): Requests {
     ops.task(op, (verdict) => {
       if (verdict.kind === 'applied') {
         runs.changeReady(run.class, verdict.value.ready);
-        const { total, remaining } = run.counts;
-        run.counts = { ...run.counts, total: total + tasks.length, remaining: remaining + tasks.length };
+        const { total, remaining, cancelled } = run.counts;
+        const dropped = verdict.value.cancelled.length;
+        run.counts = {
+          ...run.counts,
+          total: total + tasks.length,
+          remaining: remaining + tasks.length - dropped,
+          cancelled: cancelled + dropped,
+        };
+        leases.tellCancelled(run.run, verdict.value.cancelled);
       }
       then(verdict);
     });
@@ -198,7 +205,7 @@ export function createRequests(shared: Shared, leases: Leases): Requests {
     let nearest: { readonly worker: string; readonly differences: readonly string[] } | undefined;
     for (const worker of shared.workers.values()) {
       if (worker.link === undefined) continue;
-      if (workerClasses(worker).includes(name)) return undefined;
+      if (worker.classes.includes(name)) return undefined;
       const found = worker.registration.fingerprint;
       const differences = found ? fingerprintDifferences(wanted, found) : ['it has no checkout'];
       if (!nearest || differences.length < nearest.differences.length) nearest = { worker: worker.registration.name, differences };

@@ -20,11 +20,14 @@ export interface Runs {
   all(): IterableIterator<Run>;
   /** Adds to the hint of a class. */
   changeReady(name: string, by: number): void;
-  /** A claim came back short: nothing of these classes is left. */
-  noneReady(names: readonly string[]): void;
+  /** A claim came back short: the store has counted what is left of a class. */
+  setReady(name: string, count: number): void;
   ready(name: string): number;
+  /** How often tasks of a class became runnable, at least; of all classes together. Whoever sees the same number has missed none. */
+  growth(name: string): number;
+  totalGrowth(): number;
   readyCounts(): { class: string; count: number }[];
-  /** Unfinished tasks over all runs. */
+  /** Unfinished tasks of the runs that go on: an interrupted one waits for its owner, and takes no room in the queue. */
   remaining(): number;
   readonly size: number;
 }
@@ -33,6 +36,15 @@ export function createRuns(): Runs {
   const byOrd = new Map<RunOrd, Run>();
   const byId = new Map<RunId, Run>();
   const ready = new Map<string, number>();
+  const growths = new Map<string, number>();
+  let totalGrowth = 0;
+  const setReady = (name: string, count: number): void => {
+    if (count > 0) ready.set(name, count);
+    else {
+      ready.delete(name);
+      growths.delete(name);
+    }
+  };
   return {
     add(row) {
       const run: Run = { ...row };
@@ -50,18 +62,19 @@ export function createRuns(): Runs {
     byId: (id) => byId.get(id),
     all: () => byOrd.values(),
     changeReady(name, by) {
-      const count = (ready.get(name) ?? 0) + by;
-      if (count > 0) ready.set(name, count);
-      else ready.delete(name);
+      setReady(name, (ready.get(name) ?? 0) + by);
+      if (by <= 0) return;
+      totalGrowth += 1;
+      growths.set(name, totalGrowth);
     },
-    noneReady(names) {
-      for (const name of names) ready.delete(name);
-    },
+    setReady,
+    growth: (name) => growths.get(name) ?? 0,
+    totalGrowth: () => totalGrowth,
     ready: (name) => ready.get(name) ?? 0,
     readyCounts: () => [...ready].map(([name, count]) => ({ class: name, count })).sort((a, b) => (a.class < b.class ? -1 : 1)),
     remaining() {
       let sum = 0;
-      for (const run of byOrd.values()) sum += run.counts.remaining;
+      for (const run of byOrd.values()) if (run.state !== 'interrupted') sum += run.counts.remaining;
       return sum;
     },
     get size() {

@@ -1,14 +1,16 @@
 /** A coordinator over a memory store, with hand-made workers: tests say what happens, and read what came out. */
 import type { Op } from '@holdfast/committer';
 import { monoMs } from '@holdfast/kernel';
-import { DEFAULT_POLICY, type LeaseKey, runId, type TaskPolicy, type TaskSpec } from '@holdfast/model';
+import { DEFAULT_POLICY, type Fingerprint, type LeaseKey, runId, type TaskPolicy, type TaskSpec } from '@holdfast/model';
 import type { CoordinatorMessage, WorkerFrame, WorkerMessage } from '@holdfast/protocol';
+import type { RunEvent } from '@holdfast/results';
 import { createMemoryStore, type MemoryStore } from '@holdfast/task-store/memory';
 import {
   type ClientReply,
   type ClientRequest,
   type CoordinatorEffect,
   type CoordinatorInput,
+  type CoordinatorOptions,
   createCoordinatorNode,
   DEFAULT_COORDINATOR_OPTIONS,
 } from '../src/index.ts';
@@ -48,7 +50,18 @@ export interface Scene {
   /** Time passes; the node ticks whenever it asked for it. */
   pass(ms: number): void;
   request(request: ClientRequest): ClientReply | undefined;
-  worker(id: string, incarnation?: string, slots?: number, resume?: { session: string; token: string; received: number }): WorkerEnd;
+  worker(
+    id: string,
+    incarnation?: string,
+    slots?: number,
+    resume?: { session: string; token: string; received: number },
+    principal?: string,
+    fingerprint?: Fingerprint,
+  ): WorkerEnd;
+  /** How many ops of this name were committed. */
+  commits(name: string): number;
+  /** All news of runs so far. */
+  published(): RunEvent[];
   /** The next commits stay under way until `land`. */
   hold(): void;
   land(): void;
@@ -59,9 +72,9 @@ export interface Scene {
   now(): number;
 }
 
-export function createScene(): Scene {
+export function createScene(options: Partial<CoordinatorOptions> = {}): Scene {
   const store = createMemoryStore();
-  const create = () => createCoordinatorNode({ ...DEFAULT_COORDINATOR_OPTIONS, id: 'c' });
+  const create = () => createCoordinatorNode({ ...DEFAULT_COORDINATOR_OPTIONS, ...options, id: 'c' });
   let node = create();
   let now = 0;
   let holding = false;
@@ -72,9 +85,11 @@ export function createScene(): Scene {
   const replies: ClientReply[] = [];
   const notes: string[] = [];
   const others: CoordinatorEffect[] = [];
+  const committed: string[] = [];
 
   const commit = (batch: number, ops: readonly Op[]): void => {
     const verdicts = store.committer.commit(ops);
+    committed.push(...ops.map(({ op }) => op));
     input({ kind: 'committed', batch, verdicts });
   };
   function perform(effects: readonly CoordinatorEffect[]): void {
@@ -124,13 +139,15 @@ export function createScene(): Scene {
     incarnation = `${id}#1`,
     slots = 1,
     resume?: { session: string; token: string; received: number },
+    principal = 'w',
+    fingerprint?: Fingerprint,
   ): WorkerEnd {
     const number = ++lastLink;
     const link: Link = { received: [], seq: resume?.received ?? 0, sent: 0, committed: 0, beats: 0, welcome: undefined, closed: undefined };
     links.set(number, link);
     const send = (frame: WorkerFrame): void => input({ kind: 'frameReceived', link: number, frame });
-    input({ kind: 'linkOpened', link: number, principal: 'w', session: `s${number}`, token: `t${number}` });
-    const registration = { name: id, slots, labels: {}, pid: 1 };
+    input({ kind: 'linkOpened', link: number, principal, session: `s${number}`, token: `t${number}` });
+    const registration = { name: id, slots, labels: {}, pid: 1, ...(fingerprint ? { fingerprint } : {}) };
     send({ f: 'hello', protocol: [1], worker: id, incarnation, registration, ...(resume ? { resume } : {}) });
     const resumed = (link.welcome as { resumed?: { received: number } } | undefined)?.resumed;
     link.sent = resumed?.received ?? 0;
@@ -165,6 +182,8 @@ export function createScene(): Scene {
     replies,
     notes,
     others,
+    commits: (name) => committed.filter((each) => each === name).length,
+    published: () => others.flatMap((effect) => (effect.kind === 'publish' ? [effect.event] : [])),
     input,
     pass,
     worker,
@@ -196,12 +215,19 @@ export function createScene(): Scene {
 }
 
 /** Submits a sealed run of `count` tasks. */
-export function submit(scene: Scene, count: number, policy: Partial<TaskPolicy> = {}, key = 'k'): ClientReply | undefined {
+export function submit(
+  scene: Scene,
+  count: number,
+  policy: Partial<TaskPolicy> = {},
+  key = 'k',
+  after: Readonly<Record<number, readonly number[]>> = {},
+): ClientReply | undefined {
   const tasks = Array.from({ length: count }, (_, index): TaskSpec => ({
     name: `t${index + 1}`,
     body: { kind: 'noop' },
     policy: { ...DEFAULT_POLICY, ...policy },
     predictedMs: 0,
+    ...(after[index + 1] ? { after: after[index + 1]! } : {}),
   }));
   return scene.request({ kind: 'submit', id: runId(`r-${key}`), name: 'run', spec: {}, key, keyHash: key, tasks, seal: true });
 }

@@ -221,7 +221,7 @@ const withExitCode = (error: CodedError): CodedError =>
     : error;
 
 /** Exit codes of what ends a coordinator; 75 (the store is in doubt, or a peer holds it) for all others. */
-const EXIT_CODES: Readonly<Record<string, number>> = { STORE_TOO_NEW: 78, STORE_CORRUPT: 78, STORE_UNSAFE: 78, STORE_WENT_BACK: 78 };
+const EXIT_CODES: Readonly<Record<string, number>> = { STORE_TOO_NEW: 78, STORE_CORRUPT: 78, STORE_UNSAFE: 78 };
 const UNAVAILABLE: ClientReply = { ok: false, status: 503, code: 'not_ready', message: 'the coordinator is restarting' };
 const STORAGE_FULL: ClientReply = {
   ok: false,

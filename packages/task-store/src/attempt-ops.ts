@@ -1,6 +1,6 @@
 /** Decisions about single tasks: hello, claim, and all that becomes of a lease. */
 import type { Verdict } from '@holdfast/committer';
-import { isTerminal, type Json, type LeaseKey, type TaskKey, type TaskState } from '@holdfast/model';
+import { isTerminal, type Json, type TaskKey, type TaskState } from '@holdfast/model';
 import type {
   CancelTask,
   Claim,
@@ -10,9 +10,11 @@ import type {
   HedgeAttempt,
   HelloApplied,
   HelloWorker,
+  LeaseOp,
   LoseAttempt,
   MakeReady,
   PauseAttempt,
+  ReadyCount,
   ReleaseAttempt,
   StartAttempt,
   TaskNow,
@@ -25,6 +27,7 @@ import {
   isRunnable,
   leaseRow,
   makeReady,
+  NO_DEPENDENTS,
   otherLeases,
   readyCount,
   refused,
@@ -33,18 +36,23 @@ import {
   unready,
   writeTask,
 } from './settle.ts';
-import type { AttemptRecord, LeaseState, ReadyRecord, TaskRecord, TaskTables } from './tables.ts';
+import { type AttemptRecord, FORMER_MAX, type LeaseState, type ReadyRecord, type TaskRecord, type TaskTables } from './tables.ts';
 
 /** What the latest good checkpoint of a task is; comes from the checkpoint store. */
 export type LatestCheckpoint = (key: TaskKey) => { readonly seq: number; readonly data: Json } | undefined;
 
 export function helloWorker(tables: TaskTables, op: HelloWorker): Verdict<HelloApplied> {
   const known = tables.workerById(op.worker);
+  if (known && known.principal !== op.principal) return refused('other_principal');
+  if (known?.former.includes(op.incarnation)) return refused('superseded', { incarnation: known.incarnation });
+  const replaced = known && known.incarnation !== op.incarnation ? [known.incarnation] : [];
   const sessionEpoch = (known?.sessionEpoch ?? 0) + 1;
   const worker = tables.putWorker({
     worker: known?.worker ?? 0,
     id: op.worker,
+    principal: op.principal,
     incarnation: op.incarnation,
+    former: [...replaced, ...(known?.former ?? [])].slice(0, FORMER_MAX),
     sessionEpoch,
     coordinator: op.coordinator,
     name: op.name,
@@ -58,7 +66,9 @@ export function claim(tables: TaskTables, op: Claim, latestCheckpoint: LatestChe
   const worker = tables.worker(op.worker);
   if (worker?.sessionEpoch !== op.sessionEpoch) return refused('stale_session', { sessionEpoch: worker?.sessionEpoch ?? 0 });
   const grants: Grant[] = [];
-  const chosen = choose(tables, op.classes, op.credits, (task) => tables.active(task.run, task.n).some((row) => row.worker === op.worker));
+  const { chosen, skipped } = choose(tables, op.classes, op.credits, (task) =>
+    tables.active(task.run, task.n).some((row) => row.worker === op.worker),
+  );
   for (const { row, task } of chosen) {
     const epoch = task.epoch + 1;
     tables.deleteReady(row);
@@ -86,7 +96,7 @@ export function claim(tables: TaskTables, op: Claim, latestCheckpoint: LatestChe
     const grant = { run: task.run, n: task.n, epoch, name, body, policy, class: row.class };
     grants.push(resumeFrom ? { ...grant, resumeFrom } : grant);
   }
-  return applied({ grants });
+  return applied({ grants, skipped });
 }
 
 /** The first `credits` ready rows over all classes, by rank; never a second attempt on the worker that has the first. */
@@ -95,26 +105,32 @@ function choose(
   classes: readonly string[],
   credits: number,
   holds: (task: TaskRecord) => boolean,
-): { row: ReadyRecord; task: TaskRecord }[] {
+): { chosen: { row: ReadyRecord; task: TaskRecord }[]; skipped: ReadyCount[] } {
+  const skipped: ReadyCount[] = [];
   const chosen: { row: ReadyRecord; task: TaskRecord }[] = [];
   for (const className of [...new Set(classes)].sort()) {
     let found = 0;
+    let passed = 0;
     let from: ReadyRecord | undefined;
     while (found < credits) {
       const wanted = credits - found;
       const rows = tables.readyFrom(className, from, wanted);
       for (const row of rows) {
         const task = tables.task(row.run, row.n)!;
-        if (task.state !== 'queued' && holds(task)) continue;
+        if (task.state !== 'queued' && holds(task)) {
+          passed += 1;
+          continue;
+        }
         chosen.push({ row, task });
         found += 1;
       }
       if (rows.length < wanted) break;
       from = rows.at(-1);
     }
+    skipped.push(...readyCount(className, passed));
   }
   chosen.sort((a, b) => a.row.rank - b.row.rank || a.row.run - b.row.run || a.row.n - b.row.n);
-  return chosen.slice(0, Math.max(0, credits));
+  return { chosen: chosen.slice(0, Math.max(0, credits)), skipped: chosen.length < credits ? skipped : [] };
 }
 
 export function startAttempt(tables: TaskTables, op: StartAttempt): Verdict<null> {
@@ -218,6 +234,7 @@ function giveBack(
     unready: false,
     run: { run: run.run, state: run.state, counts: run.counts, ended: false },
     released: [],
+    cancelled: [],
   });
 }
 
@@ -258,7 +275,7 @@ function settle(tables: TaskTables, task: TaskRecord, attempt: AttemptRecord | u
     reason: to.reason,
     wall: to.wall,
   });
-  const released = terminal ? releaseDependents(tables, run, next, to.wall) : 0;
+  const { ready: released, cancelled } = terminal ? releaseDependents(tables, run, next, to.wall) : NO_DEPENDENTS;
   const now: TaskNow = {
     state: next.state,
     class: run.class,
@@ -267,6 +284,7 @@ function settle(tables: TaskTables, task: TaskRecord, attempt: AttemptRecord | u
     unready: wasReady,
     run: endRunIfDone(tables, task.run, to.wall),
     released: readyCount(run.class, released),
+    cancelled,
   };
   return applied(next.delayMs > 0 ? { ...now, delayMs: next.delayMs } : now);
 }
@@ -286,7 +304,7 @@ export function unhedgeAttempt(tables: TaskTables, op: UnhedgeAttempt): Verdict<
   const lease = findOpenLease(tables, op);
   if (lease.kind === 'refused') return lease;
   const { task, attempt } = lease.value;
-  if (attempt.worker !== op.worker || tables.worker(op.worker)?.sessionEpoch !== op.sessionEpoch) return refused('stale_lease');
+  if (tables.worker(op.worker)?.sessionEpoch !== op.sessionEpoch) return refused('stale_lease');
   if (!task.ready) return refused('not_hedged');
   const className = tables.run(task.run)!.class;
   tables.putAttempt({ ...attempt, hedge: false });
@@ -329,18 +347,20 @@ interface Lease {
 /** The task and its lease, if that is still valid (O1). */
 function findLease(
   tables: TaskTables,
-  key: LeaseKey,
+  key: LeaseOp,
 ): { readonly kind: 'found'; readonly value: Lease } | Extract<Verdict, { kind: 'refused' }> {
   const task = tables.task(key.run, key.n);
   if (!task) return { kind: 'refused', reason: 'unknown_task' };
   const attempt = tables.attempt(key);
-  if (attempt && isActive(attempt) && key.epoch >= task.fence) return { kind: 'found', value: { task, attempt } };
   const row = { state: task.state, epoch: task.epoch, fence: task.fence };
-  return { kind: 'refused', reason: attempt?.result ? 'duplicate' : 'stale_lease', row };
+  // G21: only the holder speaks for a lease.
+  if (attempt?.worker !== key.worker) return { kind: 'refused', reason: 'stale_lease', row };
+  if (isActive(attempt) && key.epoch >= task.fence) return { kind: 'found', value: { task, attempt } };
+  return { kind: 'refused', reason: attempt.result ? 'duplicate' : 'stale_lease', row };
 }
 
 /** The same where a recorded result is nothing but another way of being over. */
-function findOpenLease(tables: TaskTables, key: LeaseKey): ReturnType<typeof findLease> {
+function findOpenLease(tables: TaskTables, key: LeaseOp): ReturnType<typeof findLease> {
   const lease = findLease(tables, key);
   return lease.kind === 'refused' && lease.reason === 'duplicate' ? { ...lease, reason: 'stale_lease' } : lease;
 }

@@ -3,9 +3,11 @@ import type { Story } from './conformance.ts';
 import {
   addTasks,
   begin,
+  by,
   claim,
   finished,
   grants,
+  hedge,
   hello,
   lost,
   makeReady,
@@ -18,6 +20,7 @@ import {
   task,
 } from './conformance-ops.ts';
 import type { Claimed, HelloApplied, TaskNow } from './ops.ts';
+import { FORMER_MAX } from './tables.ts';
 
 export const attemptStories: readonly Story[] = [
   {
@@ -45,6 +48,36 @@ export const attemptStories: readonly Story[] = [
       bench.equal([now.worker, now.sessionEpoch, now.held.map((lease) => lease.incarnation)], [1, 2, ['w1 life 1']], 'hello');
       bench.equal(bench.refuse(claim(1, 1, 1)), 'stale_session', 'old session');
       bench.equal(bench.apply<HelloApplied>(hello('w2')), { worker: 2, sessionEpoch: 1, held: [] }, 'another worker');
+    },
+  },
+  {
+    name: 'G21 hello: of another principal -> refused; of a process that a later one has replaced -> superseded, also after a restart',
+    run(bench) {
+      begin(bench, [task()]);
+      bench.equal(bench.refuse(hello('w1', 'life 1', 'eve')), 'other_principal', 'the same process, another principal');
+      bench.equal(bench.refuse(hello('w1', 'life 2', 'eve')), 'other_principal', 'a new process of another principal');
+      for (let life = 2; life <= 4; life += 1) bench.apply<HelloApplied>(hello('w1', `life ${life}`));
+      bench.equal(bench.refuse(hello('w1', 'life 1')), 'superseded', 'the first');
+      bench.equal(bench.refuse(hello('w1', 'life 3')), 'superseded', 'the last but one');
+      bench.equal(bench.apply<HelloApplied>(hello('w1', 'life 4')).sessionEpoch, 5, 'the present one');
+      bench.equal(bench.rows().workers[0]!.former, ['w1 life 3', 'w1 life 2', 'w1 life 1'], 'kept');
+      for (let life = 5; life <= 20; life += 1) bench.apply<HelloApplied>(hello('w1', `life ${life}`));
+      bench.equal(bench.rows().workers[0]!.former.length, FORMER_MAX, 'bounded');
+    },
+  },
+  {
+    name: 'G21 lease: whatever another worker says of it -> stale_lease, nothing changes',
+    run(bench) {
+      begin(bench, [task()]);
+      grants(bench);
+      bench.apply<HelloApplied>(hello('w2'));
+      const strange = [started(1, 1, 1), finished(1, 1, 1), lost(1, 1, 1), released(1, 1, 1), hedge(1, 1, 1), save(1, 1, 1, 1)];
+      for (const op of strange) bench.equal(bench.refuse(by(2, op)), 'stale_lease', op.op);
+      bench.apply(started(1, 1, 1));
+      bench.equal(bench.refuse(by(2, paused(1, 1, 1, true))), 'stale_lease', 'task.paused');
+      bench.apply(save(1, 1, 1, 1));
+      bench.apply(finished(1, 1, 1));
+      bench.equal(bench.refuse(by(2, finished(1, 1, 1))), 'stale_lease', 'not even as a duplicate');
     },
   },
   {

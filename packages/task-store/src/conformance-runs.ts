@@ -32,7 +32,7 @@ export const runStories: readonly Story[] = [
     name: 'run: tasks added twice with expect -> the second call is refused, also after sealing',
     run(bench) {
       bench.apply(openRun());
-      bench.equal(bench.apply<AddedTasks>(addTasks(1, [task(), task()], 0)), { first: 1, count: 2, ready: 2 }, 'first call');
+      bench.equal(bench.apply<AddedTasks>(addTasks(1, [task(), task()], 0)), { first: 1, count: 2, ready: 2, cancelled: [] }, 'first call');
       bench.equal(bench.refuse(addTasks(1, [task(), task()], 0)), 'already_added', 'repeated');
       bench.apply(sealRun(1));
       bench.equal(bench.refuse(addTasks(1, [task(), task()], 0)), 'already_added', 'repeated after sealing');
@@ -71,6 +71,8 @@ export const runStories: readonly Story[] = [
       bench.equal(grants(bench), ['1.3.1', '1.5.1'], 'released');
       const now = bench.apply<TaskNow>(finished(1, 3, 1, 'failed'));
       bench.equal([now.run.counts.cancelled, now.run.counts.remaining], [2, 1], 'all that wait are cancelled');
+      const reasons = [{ n: 4, reason: 'task 3 did not pass' }, { n: 6, reason: 'task 4 did not pass' }]; // prettier-ignore
+      bench.equal(now.cancelled, reasons, 'and are told, each with its prerequisite');
       bench.equal(bench.apply<TaskNow>(finished(1, 5, 1)).run.state, 'finished', 'the run ends');
     },
   },
@@ -81,7 +83,9 @@ export const runStories: readonly Story[] = [
       grants(bench);
       bench.apply(finished(1, 1, 1, 'failed'));
       bench.apply(finished(1, 2, 1));
-      bench.equal(bench.apply<AddedTasks>(addTasks(1, [task({}, [1]), task({}, [2]), task({}, [3])])).ready, 1, 'ready');
+      const added = bench.apply<AddedTasks>(addTasks(1, [task({}, [1]), task({}, [2]), task({}, [3])]));
+      const reasons = [{ n: 3, reason: 'task 1 did not pass' }, { n: 5, reason: 'task 3 did not pass' }]; // prettier-ignore
+      bench.equal([added.ready, added.cancelled], [1, reasons], 'what was added');
       bench.equal(bench.rows().runs[0]!.counts.cancelled, 2, 'cancelled');
     },
   },

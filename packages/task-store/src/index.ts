@@ -3,6 +3,7 @@ export type { LatestCheckpoint } from './attempt-ops.ts';
 export type {
   AddedTasks,
   AddTasks,
+  CancelledTask,
   CancelRun,
   CancelTask,
   Claim,
@@ -13,6 +14,7 @@ export type {
   HelloApplied,
   HelloWorker,
   InterruptRun,
+  LeaseOp,
   LeaseRow,
   LoseAttempt,
   MakeReady,
@@ -44,6 +46,7 @@ export {
   type CountChange,
   type EventKind,
   type EventRecord,
+  FORMER_MAX,
   RANK_STEP,
   type ReadyRecord,
   type RunRecord,

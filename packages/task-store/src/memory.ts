@@ -1,8 +1,8 @@
 /** Tasks and checkpoints in memory: what the simulator and the tests of cores run against. */
 import type { Committer, StoreModule } from '@holdfast/committer';
 import { createMemoryCommitter, type MemoryTx } from '@holdfast/committer/memory';
+import type { LeaseState } from '@holdfast/checkpoint-store';
 import { createMemoryCheckpointModule, memoryLatestCheckpoint } from '@holdfast/checkpoint-store/memory';
-import type { LeaseKey } from '@holdfast/model';
 import { createTaskApplier } from './apply.ts';
 import { isActive, type LatestCheckpoint } from './attempt-ops.ts';
 import { createMemoryTables } from './memory-tables.ts';
@@ -27,14 +27,14 @@ export function createMemoryTaskModule(ports: { readonly latestCheckpoint: (tx: 
 }
 
 /** How a lease stands, for the checkpoint store. */
-export function memoryLeaseState(tx: MemoryTx): (key: LeaseKey) => 'valid' | 'stale' | 'unknown' {
+export function memoryLeaseState(tx: MemoryTx): LeaseState {
   const tasks = tx.table<string, TaskRecord>('tasks');
   const attempts = tx.table<string, AttemptRecord>('attempts');
-  return (key) => {
+  return (key, worker) => {
     const task = tasks.get(`${key.run}.${key.n}`);
     if (!task) return 'unknown';
     const attempt = attempts.get(`${key.run}.${key.n}.${key.epoch}`);
-    return attempt && isActive(attempt) && key.epoch >= task.fence ? 'valid' : 'stale';
+    return attempt?.worker === worker && isActive(attempt) && key.epoch >= task.fence ? 'valid' : 'stale';
   };
 }
 

@@ -117,6 +117,14 @@ export interface AddedTasks {
   readonly count: number;
   /** How many of them are runnable at once. */
   readonly ready: number;
+  /** Those that were cancelled at once, by number. */
+  readonly cancelled: readonly CancelledTask[];
+}
+
+/** A task that was cancelled with its prerequisite. */
+export interface CancelledTask {
+  readonly n: TaskNo;
+  readonly reason: string;
 }
 
 /** No more tasks will come. A run without unfinished tasks is finished by it. Refused: `unknown_run`. Repeated: applied. */
@@ -135,10 +143,16 @@ export interface RunNow {
   readonly ended: boolean;
 }
 
-/** A worker's session begins: compare-and-set on its row (S3). Every applied one raises `sessionEpoch`. */
+/**
+ * A worker's session begins: compare-and-set on its row (S3). Every applied one raises `sessionEpoch`. The first one ties the id to its
+ * principal. Refused: `other_principal`, and `superseded` when a later process of this worker was here, as far as the last
+ * `FORMER_MAX` processes are known.
+ */
 export interface HelloWorker {
   readonly op: 'task.hello';
   readonly worker: WorkerId;
+  /** Who registers it: the name of its token, which rotation keeps. */
+  readonly principal: string;
   readonly incarnation: Incarnation;
   readonly coordinator: CoordinatorId;
   readonly name: string;
@@ -171,23 +185,31 @@ export interface Grant extends LeaseKey {
 }
 export interface Claimed {
   readonly grants: readonly Grant[];
+  /** With fewer grants than credits: how many rows of the classes are left, none of them for this worker, since it holds the task. */
+  readonly skipped: readonly ReadyCount[];
+}
+
+/** An op on a lease, by the worker that holds it. Of any other worker, every such op is refused `stale_lease` (G21). */
+export interface LeaseOp extends LeaseKey {
+  /** Ordinal of the worker that says so, or of whom it is said. */
+  readonly worker: number;
 }
 
 /** Its process began to work. Refused: `stale_lease`, `unknown_task`, `bad_transition`. */
-export interface StartAttempt extends LeaseKey {
+export interface StartAttempt extends LeaseOp {
   readonly op: 'task.started';
   readonly wall: number;
 }
 
 /** The lease was paused or goes on. Refused as `task.started`. */
-export interface PauseAttempt extends LeaseKey {
+export interface PauseAttempt extends LeaseOp {
   readonly op: 'task.paused';
   readonly paused: boolean;
   readonly wall: number;
 }
 
 /** Records a result (O1). Refused: `duplicate` (this epoch's result is recorded), `stale_lease`, `unknown_task`. */
-export interface FinishAttempt extends LeaseKey {
+export interface FinishAttempt extends LeaseOp {
   readonly op: 'task.finished';
   readonly result: AttemptResult;
   readonly wall: number;
@@ -207,33 +229,34 @@ export interface TaskNow {
   readonly run: RunNow;
   /** Tasks that became runnable because this one passed, by class. */
   readonly released: readonly ReadyCount[];
+  /** Tasks that were cancelled because this one did not pass, prerequisites before those that wait for them. */
+  readonly cancelled: readonly CancelledTask[];
 }
 
 /**
  * The attempt died with its machine: one loss more; queued again with the fence above the epoch, or `dead_letter` at `maxLost`. While
  * another lease of the task is valid the task stays with it, and the fence rises no further than to that one. Refused as `task.finished`.
  */
-export interface LoseAttempt extends LeaseKey {
+export interface LoseAttempt extends LeaseOp {
   readonly op: 'task.lost';
   readonly reason: string;
   readonly wall: number;
 }
 
 /** Given back: fence above the epoch, queued again, no loss counted. Refused as `task.finished`. */
-export interface ReleaseAttempt extends LeaseKey {
+export interface ReleaseAttempt extends LeaseOp {
   readonly op: 'task.released';
   readonly wall: number;
 }
 
 /** A second attempt may start; the first stays valid. Refused: `stale_lease`, `already_hedged`. */
-export interface HedgeAttempt extends LeaseKey {
+export interface HedgeAttempt extends LeaseOp {
   readonly op: 'task.hedge';
   readonly wall: number;
 }
 /** The worker is back before a second attempt was granted: takes the `ready` row away. Refused: `stale_lease`, `not_hedged`. */
-export interface UnhedgeAttempt extends LeaseKey {
+export interface UnhedgeAttempt extends LeaseOp {
   readonly op: 'task.unhedge';
-  readonly worker: number;
   readonly sessionEpoch: number;
   readonly wall?: number;
 }

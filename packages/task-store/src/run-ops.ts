@@ -4,6 +4,7 @@ import { NO_COUNTS, type TaskSpec } from '@holdfast/model';
 import type {
   AddedTasks,
   AddTasks,
+  CancelledTask,
   CancelRun,
   InterruptRun,
   LeaseRow,
@@ -116,14 +117,25 @@ export function addTasks(tables: TaskTables, op: AddTasks): Verdict<AddedTasks> 
   });
   const seq = tables.takeSeq(op.tasks.length);
   let ready = 0;
+  const cancelled: CancelledTask[] = [];
   op.tasks.forEach((spec, index) => {
-    if (addTask(tables, run, before + 1 + index, seq + index, spec, op.wall)) ready += 1;
+    const n = before + 1 + index;
+    const added = addTask(tables, run, n, seq + index, spec, op.wall);
+    if (added.ready) ready += 1;
+    if (added.reason !== undefined) cancelled.push({ n, reason: added.reason });
   });
-  return applied({ first: before + 1, count: op.tasks.length, ready });
+  return applied({ first: before + 1, count: op.tasks.length, ready, cancelled });
 }
 
-/** Returns whether the task is runnable at once. */
-function addTask(tables: TaskTables, run: RunRecord, n: number, seq: number, spec: TaskSpec, wall: number): boolean {
+/** Returns whether the task is runnable at once, and why it was cancelled if it was. */
+function addTask(
+  tables: TaskTables,
+  run: RunRecord,
+  n: number,
+  seq: number,
+  spec: TaskSpec,
+  wall: number,
+): { readonly ready: boolean; readonly reason?: string } {
   const { name, predictedMs, body, policy } = spec;
   let blocked = 0;
   let failed = 0;
@@ -160,12 +172,11 @@ function addTask(tables: TaskTables, run: RunRecord, n: number, seq: number, spe
   };
   tables.insertTask(row, { name, predictedMs, body, policy }, run.class);
   if (ready) tables.insertReady({ class: run.class, rank: row.rank, run: run.run, n });
-  if (failed > 0) {
-    const reason = `task ${failed} did not pass`;
-    writeTask(tables, { ...row, state: 'cancelled', fence: 1, reason, ended: wall }, { kind: 'task.cancelled', wall, reason });
-    tables.count(run.run, { remaining: -1, cancelled: 1 });
-  }
-  return ready;
+  if (failed === 0) return { ready };
+  const reason = `task ${failed} did not pass`;
+  writeTask(tables, { ...row, state: 'cancelled', fence: 1, reason, ended: wall }, { kind: 'task.cancelled', wall, reason });
+  tables.count(run.run, { remaining: -1, cancelled: 1 });
+  return { ready: false, reason };
 }
 
 export function sealRun(tables: TaskTables, op: SealRun): Verdict<RunNow> {

@@ -2,7 +2,7 @@
 import type { Verdict } from '@holdfast/committer';
 import { assert } from '@holdfast/kernel';
 import { isTerminal, type Json, mayFollow, type TaskState } from '@holdfast/model';
-import type { LeaseRow, ReadyCount, RunNow, RunRow } from './ops.ts';
+import type { CancelledTask, LeaseRow, ReadyCount, RunNow, RunRow } from './ops.ts';
 import type { AttemptRecord, AttemptState, EventKind, EventRecord, RunRecord, TaskRecord, TaskTables } from './tables.ts';
 
 export const applied = <Value>(value: Value): Verdict<Value> => ({ kind: 'applied', value });
@@ -106,10 +106,18 @@ export function endRunIfDone(tables: TaskTables, ordinal: number, wall: number):
   return runNow(putRunState(tables, { ...run, state: 'finished', ended: wall }, 'run.finished', wall, null), true);
 }
 
-/** Counts a task that became terminal and, if it did not pass, cancels all that wait for it. Returns how many became runnable. */
-export function releaseDependents(tables: TaskTables, run: RunRecord, task: TaskRecord, wall: number): number {
+/** What became of the tasks that waited for one that is over: how many are runnable now, and which were cancelled with it. */
+export interface Dependents {
+  readonly ready: number;
+  readonly cancelled: readonly CancelledTask[];
+}
+export const NO_DEPENDENTS: Dependents = { ready: 0, cancelled: [] };
+
+/** Counts a task that became terminal and, if it did not pass, cancels all that wait for it. */
+export function releaseDependents(tables: TaskTables, run: RunRecord, task: TaskRecord, wall: number): Dependents {
   tables.count(run.run, { remaining: -1, [COUNTER[task.state]!]: 1 });
-  if (task.state === 'passed') return unblock(tables, run, task);
+  if (task.state === 'passed') return { ready: unblock(tables, run, task), cancelled: [] };
+  const cancelled: CancelledTask[] = [];
   const ended = [task.n];
   for (let n = ended.pop(); n !== undefined; n = ended.pop()) {
     for (const dependent of tables.dependents(run.run, n)) {
@@ -122,10 +130,11 @@ export function releaseDependents(tables: TaskTables, run: RunRecord, task: Task
         { kind: 'task.cancelled', wall, reason },
       );
       tables.count(run.run, { remaining: -1, cancelled: 1 });
+      cancelled.push({ n: dependent, reason });
       ended.push(dependent);
     }
   }
-  return 0;
+  return { ready: 0, cancelled };
 }
 
 function unblock(tables: TaskTables, run: RunRecord, task: TaskRecord): number {

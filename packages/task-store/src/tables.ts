@@ -44,7 +44,11 @@ export interface RunRecord {
 export interface WorkerRecord {
   readonly worker: number;
   readonly id: WorkerId;
+  /** Who said its first hello; nobody else may speak for it. */
+  readonly principal: string;
   readonly incarnation: Incarnation;
+  /** Incarnations that a later one has replaced, latest first; at most `FORMER_MAX`. */
+  readonly former: readonly Incarnation[];
   readonly sessionEpoch: number;
   readonly coordinator: string;
   readonly name: string;
@@ -225,5 +229,7 @@ export interface TaskTables {
   insertEvent(row: Omit<EventRecord, 'seq'>): void;
 }
 
+/** Replaced incarnations of a worker that are remembered. */
+export const FORMER_MAX = 8;
 /** How many places one step of priority is worth: a task overtakes at most 9 × this many of lower priority (G22). */
 export const RANK_STEP = 100_000;

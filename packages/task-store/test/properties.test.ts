@@ -58,17 +58,22 @@ function aimed(op: Op, aim: number, rows: TaskRows): Op {
     op.op === 'task.makeReady' ? delayed[aim % (delayed.length || 1)] : 'epoch' in op ? active[aim % (active.length || 1)] : undefined;
   if (!target) return op;
   const { run, n, epoch } = target;
-  const holder = op.op === 'task.unhedge' && 'worker' in target ? rows.workers[target.worker - 1] : undefined;
+  const holder = 'worker' in op && 'worker' in target ? rows.workers[target.worker - 1] : undefined;
   return {
     ...op,
     run,
     n,
     ...('epoch' in op ? { epoch } : {}),
-    ...(holder ? { worker: holder.worker, sessionEpoch: holder.sessionEpoch } : {}),
+    // One of seven comes from whatever worker was drawn (G21).
+    ...(holder && aim % 7 > 0 ? { worker: holder.worker } : {}),
+    ...(holder && 'sessionEpoch' in op ? { sessionEpoch: holder.sessionEpoch } : {}),
   } as Op;
 }
 
 const MUST_REACH = [
+  'task.hello applied',
+  'task.hello other_principal',
+  'task.hello superseded',
   'task.claim applied',
   'task.finished applied',
   'task.finished duplicate',
@@ -89,7 +94,13 @@ const MUST_REACH = [
 
 const wall = 5;
 const run = fc.integer({ min: 1, max: 3 });
-const lease = { run, n: fc.integer({ min: 1, max: 6 }), epoch: fc.integer({ min: 1, max: 4 }), wall: fc.constant(wall) };
+const lease = {
+  run,
+  n: fc.integer({ min: 1, max: 6 }),
+  epoch: fc.integer({ min: 1, max: 4 }),
+  worker: fc.integer({ min: 1, max: 3 }),
+  wall: fc.constant(wall),
+};
 const worker = fc.integer({ min: 1, max: 3 });
 const sessionEpoch = fc.constantFrom(1, 1, 1, 2, 3);
 const policy = fc.record({
@@ -133,7 +144,7 @@ const anyOp: fc.Arbitrary<Op> = fc.oneof(
   { weight: 4, arbitrary: op('task.unhedge', { ...lease, worker, sessionEpoch }) },
   { weight: 4, arbitrary: op('task.makeReady', { run, n: lease.n }) },
   { weight: 4, arbitrary: op('checkpoint.save', { ...lease, seq: fc.integer({ min: 1, max: 5 }), data: fc.constantFrom({ at: 1 }, [1, 'ä'], null) }) }, // prettier-ignore
-  { weight: 3, arbitrary: op('task.hello', { worker: fc.constantFrom('w1', 'w2', 'w3'), incarnation: fc.constantFrom('i1', 'i2'), coordinator: fc.constant('k'), name: fc.constant('w'), registration: fc.constant({ cpus: 1 }), wall: fc.constant(wall) }) }, // prettier-ignore
+  { weight: 3, arbitrary: op('task.hello', { worker: fc.constantFrom('w1', 'w2', 'w3'), principal: fc.constantFrom('ada', 'ada', 'ada', 'eve'), incarnation: fc.constantFrom('i1', 'i2', 'i3', 'i4', 'i5'), coordinator: fc.constant('k'), name: fc.constant('w'), registration: fc.constant({ cpus: 1 }), wall: fc.constant(wall) }) }, // prettier-ignore
   { weight: 3, arbitrary: op('task.addTasks', { run, tasks: fc.array(spec, { maxLength: 3 }), expect: fc.constantFrom(0, 2, 4), wall: fc.constant(wall) }) }, // prettier-ignore
   { weight: 3, arbitrary: op('task.addTasks', { run, tasks: fc.array(spec, { maxLength: 3 }), wall: fc.constant(wall) }) },
   { weight: 2, arbitrary: op('task.openRun', { id: fc.constantFrom('r1', 'r2', 'r3'), name: fc.constant('r'), principal, spec: fc.constant({ cwd: '.' }), class: fc.constantFrom('c', 'd'), key: fc.constantFrom('k1', 'k2'), keyHash: fc.constantFrom('h1', 'h2'), wall: fc.constant(wall) }) }, // prettier-ignore
@@ -156,7 +167,7 @@ const plain = (retries: number, after?: number[]): TaskSpec => ({
   ...(after ? { after } : {}),
 });
 const greeted = (name: string): Op =>
-  ({ op: 'task.hello', worker: name, incarnation: 'i1', coordinator: 'k', name: 'w', registration: null, wall }) as Op;
+  ({ op: 'task.hello', worker: name, principal: 'ada', incarnation: 'i1', coordinator: 'k', name: 'w', registration: null, wall }) as Op;
 const OPENING: Op[] = [
   opened('r1', 'c'),
   opened('r2', 'd'),

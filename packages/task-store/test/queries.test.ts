@@ -16,14 +16,31 @@ const task = (name: string, retries: number, after?: number[]): TaskSpec => ({
   ...(after ? { after } : {}),
 });
 const finished = (n: number, epoch: number, outcome: string): Op =>
-  ({ op: 'task.finished', run: 1, n, epoch, result: { outcome, reason: `it ${outcome}`, durationMs: 20, cases: [] }, wall }) as Op;
+  ({
+    op: 'task.finished',
+    worker: 1,
+    run: 1,
+    n,
+    epoch,
+    result: { outcome, reason: `it ${outcome}`, durationMs: 20, cases: [] },
+    wall,
+  }) as Op;
 const claim = { op: 'task.claim', worker: 1, sessionEpoch: 1, classes: ['c'], credits: 9, wall } as Op;
 const OPS: Op[] = [
   { op: 'task.openRun', id: 'r1', name: 'suite', principal: 'ada', spec: { cwd: 'web' }, class: 'c', wall, client: { argv: ['x'] } } as Op,
   { op: 'task.openRun', id: 'r2', name: 'other', principal: 'ada', spec: {}, class: 'c', wall } as Op,
   { op: 'task.addTasks', run: 1, tasks: [task('flaky', 1), task('bad', 0), task('waits', 0, [1]), task('never', 0, [2])], wall } as Op,
   { op: 'task.sealRun', run: 1, wall } as Op,
-  { op: 'task.hello', worker: 'w1', incarnation: 'i1', coordinator: 'k', name: 'box', registration: { cpus: 2 }, wall } as Op,
+  {
+    op: 'task.hello',
+    worker: 'w1',
+    principal: 'ada',
+    incarnation: 'i1',
+    coordinator: 'k',
+    name: 'box',
+    registration: { cpus: 2 },
+    wall,
+  } as Op,
   claim,
   finished(1, 1, 'failed'),
   finished(2, 1, 'errored'),

@@ -137,7 +137,6 @@ export function createCoordinatorProcess(options: SimulationOptions, ports: Coor
         return void time.after(1, () => end(self, false, true));
       case 'halted':
         ports.tell(`halted: ${effect.code} ${effect.message}`);
-        if (effect.code === 'STORE_WENT_BACK') ports.crashed(new Error(`the store went back: ${effect.message}`));
         return end(self, false, false);
     }
   }

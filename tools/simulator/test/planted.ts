@@ -44,8 +44,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: LEASES,
-        find: "    ops.task({ op: 'task.finished', ...key, result, wall: shared.wall() }, (verdict) => {",
-        replace: "    done();\n    ops.task({ op: 'task.finished', ...key, result, wall: shared.wall() }, (verdict) => {",
+        find: "    ops.task({ op: 'task.finished', worker: worker.ord, ...key, result, wall: shared.wall() }, (verdict) => {",
+        replace:
+          "    done();\n    ops.task({ op: 'task.finished', worker: worker.ord, ...key, result, wall: shared.wall() }, (verdict) => {",
       },
     ],
     foundBy: ['held effects'],
@@ -55,8 +56,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: ATTEMPT_OPS,
-        find: 'if (attempt && isActive(attempt) && key.epoch >= task.fence) return',
-        replace: 'if (attempt) return',
+        find: 'if (isActive(attempt) && key.epoch >= task.fence) return',
+        replace: 'if (attempt.epoch > 0) return',
       },
       {
         file: SETTLE,

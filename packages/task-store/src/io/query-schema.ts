@@ -22,7 +22,9 @@ export interface TaskSchema {
   workers: {
     worker: number;
     id: string;
+    principal: string;
     incarnation: string;
+    former: string;
     sessionEpoch: number;
     coordinator: string;
     name: string;

@@ -36,8 +36,8 @@ const FIRST = [
   `CREATE INDEX runs_live ON runs (run) WHERE ${LIVE}`,
   'CREATE TABLE run_specs (run INTEGER PRIMARY KEY REFERENCES runs, spec TEXT NOT NULL, client TEXT NOT NULL) STRICT',
   `CREATE TABLE workers (
-    worker INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, incarnation TEXT NOT NULL, sessionEpoch INTEGER NOT NULL,
-    coordinator TEXT NOT NULL, name TEXT NOT NULL, registration TEXT NOT NULL, seen REAL NOT NULL
+    worker INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, principal TEXT NOT NULL, incarnation TEXT NOT NULL, former TEXT NOT NULL,
+    sessionEpoch INTEGER NOT NULL, coordinator TEXT NOT NULL, name TEXT NOT NULL, registration TEXT NOT NULL, seen REAL NOT NULL
   ) STRICT`,
   `CREATE TABLE tasks (
     run INTEGER NOT NULL, n INTEGER NOT NULL, rank INTEGER NOT NULL,

@@ -1,6 +1,6 @@
 /** The rows of the store in SQLite, by prepared statements. */
 import type { SqliteStatement, SqliteTx } from '@holdfast/committer/sqlite';
-import type { AttemptResult, Json, LeaseKey, RunCounts, RunSpec, TaskBody, TaskPolicy } from '@holdfast/model';
+import type { AttemptResult, Incarnation, Json, LeaseKey, RunCounts, RunSpec, TaskBody, TaskPolicy } from '@holdfast/model';
 import type {
   AttemptRecord,
   EventRecord,
@@ -111,16 +111,16 @@ function runReader(tx: SqliteTx): (row: unknown) => RunRecord | undefined {
 function workerTables(tx: SqliteTx): Part<'workerById' | 'worker' | 'putWorker'> {
   const byId = tx.prepare('SELECT * FROM workers WHERE id = ?');
   const select = tx.prepare('SELECT * FROM workers WHERE worker = ?');
-  const put = tx.prepare('INSERT OR REPLACE INTO workers VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+  const put = tx.prepare('INSERT OR REPLACE INTO workers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
   return {
     workerById: (id) => readWorker(byId.get(id)),
     worker: (worker) => readWorker(select.get(worker)),
     putWorker(row) {
-      const { id, incarnation, sessionEpoch, coordinator, name, seen } = row;
+      const { id, principal, incarnation, sessionEpoch, coordinator, name, seen } = row;
       const worker = row.worker === 0 ? null : row.worker;
-      return Number(
-        put.run(worker, id, incarnation, sessionEpoch, coordinator, name, JSON.stringify(row.registration), seen).lastInsertRowid,
-      );
+      const [former, registration] = [JSON.stringify(row.former), JSON.stringify(row.registration)];
+      const done = put.run(worker, id, principal, incarnation, former, sessionEpoch, coordinator, name, registration, seen);
+      return Number(done.lastInsertRowid);
     },
   };
 }
@@ -256,10 +256,11 @@ function rowsOf(tx: SqliteTx): () => TaskRows {
 const readTask = (row: unknown): TaskRecord | undefined =>
   row === undefined ? undefined : { ...(row as TaskRecord), ready: (row as { ready: number }).ready === 1 };
 
-const readWorker = (row: unknown): WorkerRecord | undefined =>
-  row === undefined
-    ? undefined
-    : { ...(row as WorkerRecord), registration: JSON.parse((row as { registration: string }).registration) as Json };
+function readWorker(given: unknown): WorkerRecord | undefined {
+  if (given === undefined) return undefined;
+  const row = given as Omit<WorkerRecord, 'former' | 'registration'> & { former: string; registration: string };
+  return { ...row, former: JSON.parse(row.former) as Incarnation[], registration: JSON.parse(row.registration) as Json };
+}
 
 function readAttempt(given: unknown): AttemptRecord | undefined {
   if (given === undefined) return undefined;

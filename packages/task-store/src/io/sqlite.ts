@@ -3,9 +3,9 @@
  *
  * Example: `openSqliteThread({ path, modules: [SQLITE_STORE_URL] })` and `openSqliteReader({ path, queries: [SQLITE_STORE_URL] })`.
  */
+import type { LeaseState } from '@holdfast/checkpoint-store';
 import { createCheckpointModule, sqliteLatestCheckpoint } from '@holdfast/checkpoint-store/sqlite';
 import { siblingUrl, type SqliteModule, type SqliteTx } from '@holdfast/committer/sqlite';
-import type { LeaseKey } from '@holdfast/model';
 import { createTaskApplier } from '../apply.ts';
 import type { LatestCheckpoint } from '../attempt-ops.ts';
 import type { TaskRows } from '../tables.ts';
@@ -35,14 +35,15 @@ export function createTaskModule(ports: { readonly latestCheckpoint: (tx: Sqlite
 }
 
 /** How a lease stands, for the checkpoint store. */
-export function sqliteLeaseState(tx: SqliteTx): (key: LeaseKey) => 'valid' | 'stale' | 'unknown' {
+export function sqliteLeaseState(tx: SqliteTx): LeaseState {
   const select = tx.prepare(
     `SELECT attempts.state IN ('leased', 'running', 'paused') AND attempts.epoch >= tasks.fence AS valid
      FROM tasks LEFT JOIN attempts ON attempts.run = tasks.run AND attempts.n = tasks.n AND attempts.epoch = ?
+       AND attempts.worker = ?
      WHERE tasks.run = ? AND tasks.n = ?`,
   );
-  return (key) => {
-    const row = select.get(key.epoch, key.run, key.n) as { valid: number | null } | undefined;
+  return (key, worker) => {
+    const row = select.get(key.epoch, worker, key.run, key.n) as { valid: number | null } | undefined;
     if (!row) return 'unknown';
     return row.valid === 1 ? 'valid' : 'stale';
   };

@@ -1,0 +1,118 @@
+/** Stories of who may say what, and of hints that must not hide work. */
+import { runId } from '@holdfast/model';
+import { createHeldDigest } from '@holdfast/protocol';
+import { expect, test } from 'vitest';
+import { createScene, passed, readyWorker, submit } from './scene.ts';
+
+const LEASE = { run: 1, n: 1, epoch: 1 };
+const AGAIN = { run: 1, n: 1, epoch: 2 };
+const HELD = (...leases: string[]): { count: number; hash: number } => {
+  const digest = createHeldDigest();
+  for (const lease of leases) digest.add(lease);
+  return digest.value();
+};
+
+test('G21 coordinator: a worker speaks for a lease of another -> acknowledged, refused, nothing changes', () => {
+  const scene = createScene();
+  readyWorker(scene, 'a');
+  submit(scene, 1);
+  const other = readyWorker(scene, 'b');
+  const before = scene.store.rows().events.length;
+  other.say({ t: 'started', ...LEASE }, { t: 'checkpoint', ...LEASE, seq: 1, data: 1 as never }, { t: 'released', ...LEASE, reason: 'not mine' });
+  other.say({ t: 'lost', ...LEASE, reason: 'so it says' }, passed(LEASE));
+  scene.pass(5);
+  expect(scene.state(1)).toBe('leased');
+  expect(scene.store.rows().events).toHaveLength(before);
+  expect(other.committed()).toBe(6);
+});
+
+test('G21 coordinator: a hello under another principal -> that link is closed with 4403, the worker stays', () => {
+  const scene = createScene();
+  const worker = readyWorker(scene, 'w1');
+  submit(scene, 1);
+  const thief = scene.worker('w1', 'w1#2', 1, undefined, 'eve');
+  expect(thief.closed()).toBe(4403);
+  expect(thief.welcome()).toBeUndefined();
+  expect(worker.closed()).toBeUndefined();
+  worker.say(passed(LEASE));
+  expect(scene.state(1)).toBe('passed');
+});
+
+test('S3 coordinator: restarts, then a hello of a dead life comes late -> 4409 for it alone, the present life stays', () => {
+  const scene = createScene();
+  readyWorker(scene, 'w1');
+  readyWorker(scene, 'w1', 1, 'w1#2');
+  submit(scene, 1);
+  scene.restart();
+  const present = scene.worker('w1', 'w1#2');
+  present.answerInventory([{ ...LEASE, state: 'running' }]);
+  const late = scene.worker('w1', 'w1#1');
+  expect(late.closed()).toBe(4409);
+  expect(present.closed()).toBeUndefined();
+  present.say(passed(LEASE));
+  expect(scene.state(1)).toBe('passed');
+});
+
+test('P4 coordinator: only the hedge of its own task is left for a worker -> another one gets it as soon as it has room', () => {
+  const scene = createScene();
+  const first = readyWorker(scene, 'a', 2);
+  submit(scene, 1, { onDisconnect: 'hedge' });
+  const second = readyWorker(scene, 'b');
+  const { session, token } = first.welcome();
+  // The other is busy, so the hedge waits.
+  submit(scene, 1, { onDisconnect: 'wait' }, 'k2');
+  const busy = [...first.assigned(), ...second.assigned()].find(({ run }) => run === 2)!;
+  expect(second.assigned()).toEqual([busy]);
+  first.hangUp();
+  for (let at = 0; at < 10_000; at += 2500) {
+    scene.pass(2500);
+    second.beat(HELD('2.1.1'), 0);
+  }
+  expect(scene.store.rows().ready).toHaveLength(1);
+  second.say(passed(busy));
+  expect(second.assigned().at(-1)).toEqual(AGAIN);
+  const back = scene.worker('a', 'a#1', 2, { session, token, received: first.received.length });
+  back.beat(HELD('1.1.1'), 1);
+  // The second attempt dies while the first worker is back: its place comes back, for a third worker.
+  scene.input({ kind: 'deathReported', worker: 'b' as never, incarnation: 'b#1' as never, reason: 'reaped' });
+  scene.pass(10);
+  expect(back.assigned()).toEqual([]);
+  const claims = scene.commits('task.claim');
+  scene.pass(1000);
+  expect(scene.commits('task.claim')).toBe(claims);
+  expect(readyWorker(scene, 'c').assigned()).toEqual([{ run: 1, n: 1, epoch: 3 }]);
+});
+
+test('M5 coordinator: nothing that concerns placement happens -> no turn is due for it', () => {
+  const scene = createScene();
+  const worker = readyWorker(scene, 'w1');
+  submit(scene, 3);
+  const claims = scene.commits('task.claim');
+  for (let at = 0; at < 9000; at += 3000) {
+    worker.beat(HELD('1.1.1'), 0);
+    expect(scene.deadline()!).toBeGreaterThan(scene.now());
+    scene.pass(3000);
+  }
+  expect(scene.commits('task.claim')).toBe(claims);
+});
+
+test('coordinator: interrupted runs hold more tasks than the queue may -> a new submission is taken all the same', () => {
+  const scene = createScene({ queuedMax: 5 });
+  expect(submit(scene, 5)).toMatchObject({ ok: true });
+  expect(submit(scene, 1, {}, 'k2')).toMatchObject({ ok: false, status: 429, code: 'queue_full' });
+  scene.request({ kind: 'interruptRun', id: runId('r-k') });
+  expect(submit(scene, 5, {}, 'k2')).toMatchObject({ ok: true });
+  expect(submit(scene, 1, {}, 'k3')).toMatchObject({ ok: false, status: 429 });
+});
+
+test('coordinator: a task fails that others wait for -> each of them is told as cancelled, with its reason', () => {
+  const scene = createScene();
+  const worker = readyWorker(scene, 'w1');
+  submit(scene, 4, {}, 'k', { 2: [1], 3: [2], 4: [] });
+  worker.say({ t: 'finished', ...LEASE, result: { outcome: 'failed', durationMs: 1, cases: [] } });
+  const told = scene.published().filter((event) => event.e === 'task' && event.state === 'cancelled');
+  expect(told).toEqual([
+    { e: 'task', n: 2, name: '', state: 'cancelled', reason: 'task 1 did not pass' },
+    { e: 'task', n: 3, name: '', state: 'cancelled', reason: 'task 2 did not pass' },
+  ]);
+});
