@@ -1,4 +1,4 @@
-/** The database of a coordinator: a writer thread and a reader thread over `<data>/holdfast.db`. */
+/** The database of a coordinator: a writer thread over `<data>/holdfast.db`, and a reader thread from the first query on. */
 import { join } from 'node:path';
 import { authStoreUrl } from '@holdfast/auth/sqlite';
 import type { AttemptView, ResultPage, RunView, TaskEventView, TaskView } from '@holdfast/client';
@@ -23,7 +23,7 @@ export interface Store extends Pick<AsyncCommitter, 'commit'> {
 }
 
 /**
- * Opens both threads. `bytesMax` bounds the file, for tests of a full disk.
+ * Opens the writer. `bytesMax` bounds the file, for tests of a full disk.
  * Errors: those of the store, each with an exit code in its details: 75 when trying again may help, else 78.
  */
 export async function openStore(dataFolder: string, bytesMax?: number): Promise<Store> {
@@ -34,23 +34,40 @@ export async function openStore(dataFolder: string, bytesMax?: number): Promise<
       modules: [SQLITE_STORE_URL, authStoreUrl],
       ...(bytesMax === undefined ? {} : { bytesMax }),
     });
-    try {
-      const reader = await openSqliteReader({ path, queries: [SQLITE_STORE_URL, API_QUERIES_URL] });
-      return {
-        commit: (ops) => writer.commit(ops),
-        queries: createQueries(reader),
-        close: async () => {
-          await reader.close();
-          await writer.close();
-        },
-      };
-    } catch (error) {
-      await writer.close();
-      throw error;
-    }
+    const reader = createLazyReader(() => openSqliteReader({ path, queries: [SQLITE_STORE_URL, API_QUERIES_URL] }));
+    return {
+      commit: (ops) => writer.commit(ops),
+      queries: createQueries(reader),
+      close: async () => {
+        await reader.close();
+        await writer.close();
+      },
+    };
   } catch (error) {
     throw withExitCode(error);
   }
+}
+
+/** Work begins without the reader's thread, and who never asks never pays for it. A start that failed is tried again by the next query. */
+function createLazyReader(open: () => Promise<SqliteReader>): SqliteReader {
+  let opening: Promise<SqliteReader> | undefined;
+  let closed = false;
+  const obtain = (): Promise<SqliteReader> => {
+    if (closed) return Promise.reject(new CodedError('STORE_CLOSED', 'ask the store: it is closed'));
+    opening ??= open().catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    });
+    return opening;
+  };
+  return {
+    query: async (name, args) => (await obtain()).query(name, args),
+    async close() {
+      closed = true;
+      const reader = await opening?.catch(() => undefined);
+      await reader?.close();
+    },
+  };
 }
 
 function withExitCode(error: unknown): unknown {
