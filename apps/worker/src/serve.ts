@@ -4,7 +4,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { WorkerSettings } from '@holdfast/config';
 import { CodedError, errorText } from '@holdfast/kernel';
-import { keptWorkerId, readFingerprint, startWorker, type WorkerEnd } from '@holdfast/worker';
+import { keptWorkerId, readFingerprint, readFingerprintAside, startWorker, type WorkerEnd } from '@holdfast/worker';
 import { openProcessLog } from './process-log.ts';
 
 export interface ServeWorkerIo {
@@ -45,6 +45,7 @@ export async function serveWorker(settings: WorkerSettings, io: ServeWorkerIo): 
     labels: settings.labels ?? {},
     root: place.root,
     fingerprint: place.fingerprint,
+    rereadFingerprint: () => readFingerprintAside(place.root),
     policy: definedFields(settings.policy ?? {}),
     log: (level, event, details) => {
       log(level, event, details);
@@ -54,7 +55,7 @@ export async function serveWorker(settings: WorkerSettings, io: ServeWorkerIo): 
   });
   const { commit, dirty } = place.fingerprint;
   io.say(
-    `worker ${name} with ${slots} slots for ${url}, checkout ${place.root} ${commit === 'none' ? 'without a commit' : `at ${commit.slice(0, 12)}`}${dirty === 'clean' ? '' : ` with changes ${dirty}`}`,
+    `worker ${name} with ${slots} slots for ${url}, checkout ${place.root} ${stateText(commit, dirty)}`,
   );
   listenForSignals(worker, io);
   const end = await worker.ended;
@@ -106,10 +107,15 @@ function definedFields<Fields extends object>(fields: Fields): { [Key in keyof F
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 }
 
+const stateText = (commit: string, dirty: string): string =>
+  `${commit === 'none' ? 'without a commit' : `at ${commit.slice(0, 12)}`}${dirty === 'clean' ? '' : ` with changes ${dirty}`}`;
+
 /** What the owner of a worker wants to hear of its session. Signals speak for themselves. */
 const NEWS: Readonly<Record<string, (details: Readonly<Record<string, unknown>>) => string>> = {
   'session.opened': ({ reason }) =>
     reason === 'first' ? 'connected' : `connected in a new session (${String(reason)}); what runs here is kept if it is still wanted`,
+  'checkout.changed': ({ commit, dirty }) => `the checkout is now ${stateText(String(commit), String(dirty))}; runs of another state are given back`,
+  'checkout.unreadable': ({ problem }) => `${String(problem)}; runs of a state of the repository are given back until it can be read`,
   'session.resumed': () => 'connected again, without a gap',
   'session.lost': ({ reason, retryInMs }) =>
     `connection lost${reason === '' ? '' : `: ${String(reason)}`}; what runs goes on, dialling again in ${(Number(retryInMs) / 1000).toFixed(1)} s`,

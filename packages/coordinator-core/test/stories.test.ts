@@ -366,3 +366,16 @@ test('coordinator: an overtaken hello of the same life comes late -> the link in
   scene.worker('w1');
   expect(worker.closed()).toBe(1013);
 });
+
+test('coordinator: a worker returns a lease unstarted -> gets nothing before its next beat', () => {
+  const scene = createScene();
+  const one = readyWorker(scene, 'one');
+  submit(scene, 1);
+  for (let round = 0; round < 5; round += 1) {
+    const lease = one.assigned().at(-1)!;
+    one.say({ t: 'released', ...lease, reason: 'not started' });
+  }
+  expect(one.assigned()).toHaveLength(1);
+  one.beat({ count: 0, hash: 0 }, 1);
+  expect(one.assigned()).toHaveLength(2);
+});

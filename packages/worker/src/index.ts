@@ -1,3 +1,4 @@
+export { readFingerprintAside } from './fingerprint-aside.ts';
 export { type FingerprintPlace, readFingerprint } from './fingerprint.ts';
 export {
   type PreparedWorker,

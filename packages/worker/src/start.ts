@@ -1,12 +1,13 @@
 /** Wires a worker's node to its link and to real processes. Decides nothing about the domain. */
 import { randomUUID } from 'node:crypto';
 import { createExecutor, type WorkerPolicy } from '@holdfast/executor';
-import { createRandom, drive, type Driver, errorText } from '@holdfast/kernel';
+import { createRandom, drive, type Driver, durationMs, errorText } from '@holdfast/kernel';
 import { nodeClock, nodeTimers } from '@holdfast/kernel/node';
-import { type Fingerprint, incarnation, type Incarnation, type Json, type SuiteSpec, type WorkerId } from '@holdfast/model';
+import { type Fingerprint, incarnation, type Incarnation, type Json, type LeaseKey, leaseText, type SuiteSpec, type WorkerId } from '@holdfast/model';
 import { type Registration, WORKER_PATH } from '@holdfast/protocol';
 import { dialLink, type Link } from '@holdfast/reconnection-core/ws';
 import { createWorkerNode, type WorkerEffect, type WorkerInput } from '@holdfast/worker-core';
+import { type CheckoutGuard, createCheckoutGuard } from './checkout-guard.ts';
 
 export type WorkerLog = (level: 'debug' | 'info' | 'warn', event: string, details: Readonly<Record<string, Json>>) => void;
 
@@ -33,6 +34,11 @@ export interface WorkerSettings {
   readonly root: string;
   /** The state of that checkout; absent: only runs that belong to no state come here. */
   readonly fingerprint?: Fingerprint;
+  /**
+   * Reads `fingerprint` anew: before the first attempt of each run that is bound to a state, before each dial, and every
+   * five seconds. A run of another state is given back. Default: what `fingerprint` says is taken to be true for ever.
+   */
+  readonly rereadFingerprint?: () => Promise<Fingerprint>;
   readonly policy: WorkerPolicy;
   /** A suite whose hosts start at once, on every slot: its first tests need not wait for the runner. */
   readonly prewarm?: { readonly suite: SuiteSpec; readonly cwd: string; readonly env: Readonly<Record<string, string>> };
@@ -77,6 +83,7 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   const firstSlot = settings.firstSlot ?? 0;
   const links = new Map<number, Link>();
   let driver: Driver<WorkerInput>;
+  let guard: CheckoutGuard | undefined;
 
   let place: { readonly ws: string; readonly endpoint: WorkerEndpoint };
 
@@ -117,26 +124,53 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   function perform(effect: WorkerEffect): void {
     switch (effect.kind) {
       case 'dial':
+        guard?.look();
         return dial(effect.link);
       case 'transmit':
         return links.get(effect.link)?.send(effect.text);
       case 'closeLink':
         return links.get(effect.link)?.close(effect.code, effect.reason);
       case 'start':
-        return executor.start(effect.order, effect.run, firstSlot + effect.slot);
+        return begin(effect);
       case 'stop':
+        if (guard?.withdraw(leaseText(effect.lease))) return neverBegan(effect.lease);
         return executor.stop(effect.lease);
       case 'pause':
         return executor.pause(effect.lease, effect.paused);
       case 'checkpointSettled':
         return executor.checkpointSettled(effect.lease, effect.seq);
       case 'forgetRun':
+        guard?.runEnded(effect.run);
         return executor.runEnded(effect.run);
       case 'note':
         return settings.log(effect.level, effect.event, effect.details);
       case 'ended':
         return end({ code: effect.code, reason: effect.reason });
     }
+  }
+
+  function begin({ order, run, slot }: Extract<WorkerEffect, { kind: 'start' }>): void {
+    const start = (): void => executor.start(order, run, firstSlot + slot);
+    if (guard) guard.begin(order.run, run.class, leaseText(order), start);
+    else start();
+  }
+
+  function neverBegan(lease: LeaseKey): void {
+    const result = { outcome: 'cancelled', reason: 'it never began', durationMs: 0, cases: [] } as const;
+    driver.offer({ kind: 'attempted', event: { kind: 'ended', lease, result } });
+  }
+
+  function guardCheckout({ fingerprint, rereadFingerprint }: WorkerSettings): CheckoutGuard | undefined {
+    if (!fingerprint || !rereadFingerprint) return undefined;
+    return createCheckoutGuard(fingerprint, REREAD_EVERY, {
+      timers: nodeTimers,
+      read: rereadFingerprint,
+      changed(found, problem) {
+        if (found) settings.log('info', 'checkout.changed', { commit: found.commit, dirty: found.dirty });
+        else settings.log('warn', 'checkout.unreadable', { problem });
+        driver.offer({ kind: 'registrationChanged', registration: registrationOf({ ...settings, fingerprint: found }) });
+      },
+    });
   }
 
   function end(how: WorkerEnd): void {
@@ -154,6 +188,7 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   }
 
   async function close(): Promise<void> {
+    guard?.close();
     await executor.close();
     for (const link of links.values()) link.close(1000, 'the worker ends');
   }
@@ -172,6 +207,7 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
       },
       stalled: (by) => ({ kind: 'stalled', by }),
     });
+    guard = guardCheckout(settings);
     driver.offer({ kind: 'started' });
     return {
       id: settings.id,
@@ -189,10 +225,12 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   return { connect, close };
 }
 
-const registrationOf = (settings: WorkerSettings): Registration => ({
+const registrationOf = (settings: Omit<WorkerSettings, 'fingerprint'> & { readonly fingerprint?: Fingerprint | undefined }): Registration => ({
   name: settings.name,
   slots: settings.slots,
   labels: { ...settings.labels },
   pid: process.pid,
   ...(settings.fingerprint ? { fingerprint: { ...settings.fingerprint } } : {}),
 });
+
+const REREAD_EVERY = durationMs(5000);

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { type Client, createClient } from '@holdfast/client';
 import { type RunningCoordinator, startCoordinator } from '@holdfast/coordinator';
 import { DEFAULT_POLICY, workerId } from '@holdfast/model';
-import { keptWorkerId, prepareWorker, readFingerprint, type RunningWorker, startWorker, type StartWorkerSettings } from '@holdfast/worker';
+import { keptWorkerId, prepareWorker, readFingerprint, readFingerprintAside, type RunningWorker, startWorker, type StartWorkerSettings } from '@holdfast/worker';
 import { expect, onTestFinished, test } from 'vitest';
 import { newCheckout, newFolder } from './checkout.ts';
 
@@ -113,6 +113,49 @@ test('a worker and a coordinator that share one data folder, by ws://, in a chec
   expect(readFingerprint(checkout.root).fingerprint).toEqual(fingerprint);
   worker.stop('enough');
   expect(await worker.ended).toMatchObject({ code: 0 });
+});
+
+test('C1 worker: the checkout changed since it registered -> a run of the former state begins nothing, one of the new state passes', async () => {
+  const checkout = newCheckout();
+  const { coordinator, client } = await startRig();
+  const { fingerprint: former } = readFingerprint(checkout.root);
+  const leased = Promise.withResolvers<void>();
+  const returned = Promise.withResolvers<void>();
+  const { told } = startOne({
+    url: coordinator.url,
+    token: await coordinator.mintToken(['worker:register'], 'w'),
+    root: checkout.root,
+    fingerprint: former,
+    rereadFingerprint: () => leased.promise.then(() => readFingerprintAside(checkout.root)),
+  });
+  await told('session.opened');
+  checkout.write('other.txt', 'an edit');
+  const { fingerprint: present } = readFingerprint(checkout.root);
+  const { id } = await client.submit({
+    name: 'stale',
+    spec: {},
+    tasks: [{ name: 'fails', body: { kind: 'command', argv: [process.execPath, '-e', 'process.exit(1)'] }, policy: DEFAULT_POLICY }],
+    seal: true,
+    fingerprint: former,
+  });
+  const watch = new AbortController();
+  let wasLeased = false;
+  const watched = client.watchRun(id, {
+    signal: watch.signal,
+    onEvent(event) {
+      if (event.e !== 'task') return;
+      if (event.state === 'leased') {
+        wasLeased = true;
+        leased.resolve();
+      } else if (event.state === 'queued' && wasLeased) returned.resolve();
+    },
+  });
+  await told('checkout.changed');
+  await returned.promise;
+  watch.abort();
+  await expect(watched).rejects.toThrow();
+  expect(await passes(client, { fingerprint: present })).toBe('finished 1 hello');
+  expect((await client.run(id)).counts).toMatchObject({ remaining: 1, failed: 0 });
 });
 
 test('a token that is none -> ended with 4401; one without the scope -> ended with 4403', async () => {
