@@ -45,6 +45,7 @@ function addRun(program: Command): void {
     .option('--workers <n>', 'local workers to start; default: one per core')
     .option('--files <glob>', 'only these test files; with {file} in the command, any runner will do; may be repeated', collect)
     .option('--commands <file>', 'run each line of a file as a command; - reads standard input')
+    .option('--modules <glob>', 'run modules whose default export is a task: async (ctx) => ...; may be repeated', collect)
     .option('--results <junit:path>', 'where each command writes its JUnit file; {file} and {n} are filled in')
     .option('--retries <n>', 'further attempts after a failure, per file; default 0')
     .option('--timeout <duration>', 'longest duration of one file, such as 90s or 5m; default: no limit')
@@ -63,9 +64,9 @@ function addRun(program: Command): void {
     .option('--tls-ca <file>', 'certificate authority of that coordinator')
     .addHelpText('after', RUN_HELP_AFTER)
     .action(async (command: string[], options: Record<string, unknown>) => {
-      const { commands, results, lastFailed, json, logs, ...settings } = options;
+      const { commands, modules, results, lastFailed, json, logs, ...settings } = options;
       const { runVerb } = await import('./verbs/run.ts');
-      const flags = { commands, results, lastFailed: lastFailed === true, json: json === true, logs: logs === true } as never;
+      const flags = { commands, modules, results, lastFailed: lastFailed === true, json: json === true, logs: logs === true } as never;
       process.exitCode = await runVerb(command, flags, settings, io);
     });
 }

@@ -8,6 +8,7 @@ const options = (change: Partial<PlanOptions>): PlanOptions => ({
   cwd: newPlace(),
   files: undefined,
   commands: undefined,
+  modules: undefined,
   results: undefined,
   env: {},
   retries: 0,
@@ -110,4 +111,18 @@ test('an unknown runner without {file} -> CLI_USAGE that shows what would work',
       message: expect.stringContaining("holdfast run --files 'test/**/*.js' -- make check {file}") as string,
     }),
   );
+});
+
+test('--modules -> one module task per file', async () => {
+  const cwd = newPlace({ 'tasks/b.mjs': '', 'tasks/a.mjs': '', 'other.mjs': '' });
+  const plan = planRun(options({ cwd, modules: ['tasks/*.mjs'], command: [] }));
+  expect(plan).toMatchObject({ title: 'modules tasks/*.mjs', suite: undefined });
+  const { tasks } = await plan.tasks(EMPTY_HISTORY);
+  expect(tasks.map((task) => task.body)).toEqual([
+    { kind: 'module', path: 'tasks/a.mjs' },
+    { kind: 'module', path: 'tasks/b.mjs' },
+  ]);
+  await expect(planRun(options({ cwd, modules: ['none/*.mjs'], command: [] })).tasks(EMPTY_HISTORY)).rejects.toMatchObject({
+    code: 'NOTHING_TO_RUN',
+  });
 });

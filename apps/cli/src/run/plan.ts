@@ -1,4 +1,4 @@
-/** From what was typed to what will run: a suite of a known runner, one command per file, or a list of commands. */
+/** From what was typed to what will run: a suite of a known runner, one command per file, a list of commands, or modules. */
 import { resolve } from 'node:path';
 import type { TaskInput } from '@holdfast/client';
 import { CodedError } from '@holdfast/kernel';
@@ -16,6 +16,8 @@ export interface PlanOptions {
   readonly files: readonly string[] | undefined;
   /** A file with one command a line; `-` is standard input. */
   readonly commands: string | undefined;
+  /** Globs of Node modules with a default export that is the task. */
+  readonly modules: readonly string[] | undefined;
   /** `junit:PATH`, where commands write their results; `{file}` and `{n}` are filled in. */
   readonly results: string | undefined;
   readonly env: Readonly<Record<string, string>>;
@@ -55,6 +57,7 @@ export interface Tasks {
 /** Errors: `CLI_USAGE` (2). */
 export function planRun(options: PlanOptions): Plan {
   if (options.commands !== undefined) return planList(options, options.commands);
+  if (options.modules !== undefined) return planModules(options, options.modules);
   if (options.files !== undefined && options.command.some((word) => word.includes(FILE))) return planFiles(options, options.files);
   return planSuite(options);
 }
@@ -105,18 +108,32 @@ function planSuite(options: PlanOptions): Plan {
 }
 
 function planFiles(options: PlanOptions, globs: readonly string[]): Plan {
-  const typed = joinWords(options.command);
+  const body = (file: string, n: number): TaskInput['body'] => commandBody(options, options.command, file, n);
+  return planGlobs(options, joinWords(options.command), 'one command per file', globs, body);
+}
+
+const planModules = (options: PlanOptions, globs: readonly string[]): Plan =>
+  planGlobs(options, `modules ${globs.join(' ')}`, 'modules', globs, (path) => ({ kind: 'module', path }));
+
+/** One task per file that matches; `body` makes it from the file and its number from 1. */
+function planGlobs(
+  options: PlanOptions,
+  title: string,
+  runner: string,
+  globs: readonly string[],
+  body: (file: string, n: number) => TaskInput['body'],
+): Plan {
   return {
-    ...plainPlan(options, typed),
+    ...plainPlan(options, title),
     async tasks(history) {
       const files = await expandFiles(globs, options.cwd);
       if (files.length === 0) throw nothingToRun(`no file matches ${globs.join(', ')} in ${options.cwd}`);
       const units = onlyLastFailed(options, history, files, (file) => file).map((file) => ({ file }));
       const predicted = (unit: TestUnit): number | undefined => predict(history, unit);
       const tasks = orderLongestFirst(units, predicted).map((unit, index) =>
-        taskInput(options, unit.file, commandBody(options, options.command, unit.file, index + 1), predicted(unit)),
+        taskInput(options, unit.file, body(unit.file, index + 1), predicted(unit)),
       );
-      return { tasks, runner: 'one command per file', notes: [] };
+      return { tasks, runner, notes: [] };
     },
   };
 }

@@ -22,6 +22,7 @@ import { runSettings, type SettingFlags } from '../settings.ts';
 /** Flags that are not settings. */
 export interface RunFlags {
   readonly commands?: string;
+  readonly modules?: readonly string[];
   readonly results?: string;
   readonly lastFailed: boolean;
   readonly json: boolean;
@@ -37,6 +38,7 @@ export async function runVerb(command: readonly string[], flags: RunFlags, setti
     cwd,
     files: settings.files,
     commands: flags.commands,
+    modules: flags.modules,
     results: flags.results,
     env: settings.env ?? {},
     retries: settings.retries,
@@ -235,6 +237,7 @@ function againCommand(session: Session): string {
   const words = ['holdfast run --last-failed'];
   if (settings.files) words.push(...settings.files.map((glob) => `--files '${glob}'`));
   if (flags.commands !== undefined) words.push(`--commands ${flags.commands}`);
+  if (flags.modules) words.push(...flags.modules.map((glob) => `--modules '${glob}'`));
   if (settings.connect !== undefined) words.push(`--connect ${settings.connect}`);
   return `${words.join(' ')}${session.command.length > 0 ? ` -- ${session.command.join(' ')}` : ''}`;
 }
