@@ -12,7 +12,7 @@ import type { RunEvent } from '@holdfast/results';
 export type CoordinatorInput =
   /** First of all: begins this life. `wall` is for people. */
   | { readonly kind: 'booted'; readonly wall: number }
-  /** A link whose token allows `worker:register`. `session` and `token` are fresh secrets, used if a new session begins. */
+  /** A link whose token allows `worker:register`. `principal`: the name of the token, which rotation keeps; workers belong to it. `session` and `token` are fresh secrets, used if a new session begins. */
   | {
       readonly kind: 'linkOpened';
       readonly link: number;
@@ -32,7 +32,14 @@ export type CoordinatorInput =
   /** A client asks; exactly one `reply` with the same token follows. */
   | { readonly kind: 'requested'; readonly token: number; readonly principal: string; readonly request: ClientRequest }
   /** Evidence of death: its reaper, or the exit of a child that this host spawned. */
-  | { readonly kind: 'deathReported'; readonly worker: WorkerId; readonly incarnation: Incarnation; readonly reason: string }
+  | {
+      readonly kind: 'deathReported';
+      readonly worker: WorkerId;
+      readonly incarnation: Incarnation;
+      readonly reason: string;
+      /** Who says so: heard only of the one that registered the worker. Absent: this host itself, or an administrator. */
+      readonly principal?: string;
+    }
   /** Stop granting, tell workers goodbye with `restart`, then `drained` comes out. */
   | { readonly kind: 'drainAsked'; readonly reason: string }
   | { readonly kind: 'stalled'; readonly by: DurationMs };

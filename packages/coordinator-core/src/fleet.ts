@@ -12,7 +12,7 @@ import {
 import { type CoordinatorMessage, createHeldDigest, type HeldDigest, type Registration } from '@holdfast/protocol';
 import type { ServerSession } from '@holdfast/reconnection-core';
 import type { CaseResult } from '@holdfast/model';
-import type { Grant, LeaseRow } from '@holdfast/task-store';
+import type { Grant, LeaseRow, WorkerRow } from '@holdfast/task-store';
 import type { Shared } from './node.ts';
 
 /** A valid lease, as the store granted it. */
@@ -34,6 +34,8 @@ export interface Worker {
   readonly id: WorkerId;
   /** Ordinal in the store. */
   readonly ord: number;
+  /** Who registered it. */
+  readonly principal: string;
   incarnation: Incarnation;
   sessionEpoch: number;
   registration: Registration;
@@ -67,12 +69,14 @@ export interface Worker {
   stuckBeats: number;
 }
 
-export function createWorker(id: WorkerId, ord: number, incarnation: Incarnation, registration: Registration, now: MonoMs): Worker {
+export function createWorker(row: WorkerRow, registration: Registration, now: MonoMs): Worker {
+  const { id, worker: ord, principal, incarnation, sessionEpoch } = row;
   return {
     id,
     ord,
+    principal,
     incarnation,
-    sessionEpoch: 0,
+    sessionEpoch,
     registration,
     classes: classesOf(registration),
     session: undefined,
@@ -131,9 +135,11 @@ const classesOf = ({ fingerprint }: Registration): readonly string[] =>
 /** The class of a run that belongs to a state of a repository, or to none. */
 export const classOf = (print: Fingerprint | undefined): string => (print ? fingerprintClass(print) : ANY_CLASS);
 
+/** Whether it is connected, or was a moment ago and has not said goodbye. */
+export const isHere = (worker: Worker): boolean => worker.session !== undefined && !worker.left;
+
 /** Whether it is there to work, as far as is known: its silence was not acted on, and what it holds is clear (S4). */
-export const isFit = (worker: Worker): boolean =>
-  worker.session !== undefined && !worker.left && worker.expiryStage === 0 && worker.inventory === undefined;
+export const isFit = (worker: Worker): boolean => isHere(worker) && worker.expiryStage === 0 && worker.inventory === undefined;
 
 /** How many leases it could be given now. */
 export function roomOf(worker: Worker): number {

@@ -101,6 +101,7 @@ export function createInbox(
 
   function register(worker: Worker, registration: Registration): void {
     setRegistration(worker, registration);
+    shared.presenceChanged = true;
     worker.capacity = registration.slots;
     shared.touched.add(worker);
   }
@@ -109,6 +110,7 @@ export function createInbox(
   function leave(worker: Worker, reason: string, done: () => void): void {
     worker.draining = true;
     worker.left = true;
+    shared.presenceChanged = true;
     for (const lease of [...worker.leases.values()]) if (!lease.ending) leases.released(worker, lease.key, () => {});
     tellRuns(shared, worker, 'left', reason);
     done();

@@ -35,7 +35,8 @@ export interface Links {
   helloesMayGo(): void;
   /** A worker that holds leases, as recovery names it. */
   remember(row: WorkerRow): Worker;
-  died(id: WorkerId, life: Incarnation, reason: string): void;
+  /** `principal`: who says so; absent: this host itself, or an administrator. */
+  died(id: WorkerId, life: Incarnation, reason: string, principal: string | undefined): void;
   tick(worker: Worker): void;
   stalled(by: DurationMs): void;
   closeAll(): void;
@@ -108,7 +109,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     ops.task(op, (verdict) => {
       if (verdict.kind === 'refused') return turnAway(number, hello, verdict.reason);
       // The link may be gone by now; the store knows the worker all the same.
-      admit(number, links.get(number), hello, verdict.value);
+      admit(number, link.principal, hello, verdict.value);
     });
   }
 
@@ -120,8 +121,9 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     close(number, CLOSE.tryLater, reason);
   }
 
-  function admit(number: number, link: Link | undefined, hello: Hello, applied: HelloApplied): void {
-    const worker = known(hello, applied);
+  function admit(number: number, principal: string, hello: Hello, applied: HelloApplied): void {
+    const link = links.get(number);
+    const worker = known(hello, principal, applied);
     const life = incarnation(hello.incarnation);
     if (worker.incarnation !== life) newLife(worker, life);
     worker.sessionEpoch = applied.sessionEpoch;
@@ -148,10 +150,12 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     toSession(worker, { kind: 'helloAccepted', link: number, hello, session: link.session, token: link.token });
   }
 
-  function known(hello: Hello, applied: HelloApplied): Worker {
+  function known(hello: Hello, principal: string, applied: HelloApplied): Worker {
     const found = workers.get(hello.worker);
     if (found) return found;
-    const worker = createWorker(workerId(hello.worker), applied.worker, incarnation(hello.incarnation), hello.registration, shared.now());
+    const { worker: ord, sessionEpoch } = applied;
+    const row = { worker: ord, id: workerId(hello.worker), principal, incarnation: incarnation(hello.incarnation), sessionEpoch };
+    const worker = createWorker(row, hello.registration, shared.now());
     workers.set(worker.id, worker);
     workersByOrd.set(worker.ord, worker);
     return worker;
@@ -208,6 +212,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
           break;
         case 'expired':
           worker.session = undefined;
+          shared.presenceChanged = true;
           break;
       }
     }
@@ -218,6 +223,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     tellRuns(shared, worker, reason === 'first' ? 'joined' : 'back', '');
     worker.stuckBeats = 0;
     if (how === 'resumed') return;
+    shared.presenceChanged = true;
     worker.knownRuns.clear();
     worker.digest.clear();
     worker.offered = 0;
@@ -243,13 +249,15 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     workersByOrd.delete(worker.ord);
   }
 
-  function died(id: WorkerId, life: Incarnation, reason: string): void {
+  function died(id: WorkerId, life: Incarnation, reason: string, principal: string | undefined): void {
     const worker = workers.get(id);
     if (!worker || worker.incarnation !== life) return;
+    if (principal !== undefined && principal !== worker.principal) return shared.note('warn', 'death.refused', { worker: id, principal });
     shared.note('info', 'worker.died', { worker: id, reason, leases: worker.leases.size });
     touched.add(worker);
     worker.draining = true;
     worker.left = true;
+    shared.presenceChanged = true;
     for (const lease of [...worker.leases.values()]) leases.lost(worker, lease.key, reason);
     toSession(worker, { kind: 'closeAsked', code: CLOSE.superseded.code, reason });
   }
@@ -266,8 +274,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     },
     remember(row) {
       const registration = { name: row.id, slots: 1, labels: {}, pid: 1 };
-      const worker = createWorker(row.id, row.worker, row.incarnation, registration, shared.now());
-      worker.sessionEpoch = row.sessionEpoch;
+      const worker = createWorker(row, registration, shared.now());
       workers.set(worker.id, worker);
       workersByOrd.set(worker.ord, worker);
       return worker;

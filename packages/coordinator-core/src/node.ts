@@ -15,6 +15,7 @@ import { createDispatch } from './dispatch.ts';
 import { createLeases } from './leases.ts';
 import { createLinks } from './links.ts';
 import { createOpQueue, type OpQueue } from './op-queue.ts';
+import { createNotices } from './notices.ts';
 import { createRequests } from './requests.ts';
 import { createRuns, type Runs } from './runs.ts';
 import { heldLease, type Worker } from './fleet.ts';
@@ -35,6 +36,8 @@ export interface Shared {
   readonly delays: ReturnType<typeof createDeadlines<string>>;
   epoch: number;
   draining: boolean;
+  /** Who is here, or what they may run, may have changed since `Notices` looked. */
+  presenceChanged: boolean;
   now(): MonoMs;
   /** For people. */
   wall(): number;
@@ -68,6 +71,7 @@ export function createCoordinatorNode(options: CoordinatorOptions): CoordinatorN
     delays: createDeadlines<string>(),
     epoch: 0,
     draining: false,
+    presenceChanged: false,
     now: () => now,
     wall: () => Math.round(wallAtBoot + (now - bootedAt)),
     emit: (effect) => void out.push(effect),
@@ -85,6 +89,7 @@ export function createCoordinatorNode(options: CoordinatorOptions): CoordinatorN
   const links = createLinks(shared, leases);
   const requests = createRequests(shared, leases);
   const dispatch = createDispatch(shared, leases);
+  const notices = createNotices(shared, () => bootedAt);
 
   function boot(wall: number): void {
     state = 'starting';
@@ -128,7 +133,7 @@ export function createCoordinatorNode(options: CoordinatorOptions): CoordinatorN
         requests.take(input.token, input.principal, input.request, state === 'running' && !shared.draining);
         break;
       case 'deathReported':
-        links.died(input.worker, input.incarnation, input.reason);
+        links.died(input.worker, input.incarnation, input.reason, input.principal);
         break;
       case 'drainAsked':
         shared.draining = true;
@@ -161,6 +166,7 @@ export function createCoordinatorNode(options: CoordinatorOptions): CoordinatorN
         plan(worker);
       }
     }
+    notices.run();
     const commit = shared.ops.take();
     if (commit) out.push({ kind: 'commit', ...commit });
     if (shared.draining && state === 'running' && shared.ops.inFlight === 0) {
@@ -206,7 +212,7 @@ export function createCoordinatorNode(options: CoordinatorOptions): CoordinatorN
       const placing = state === 'running' && !shared.draining && dispatch.due();
       const due = placing || shared.touched.size > 0 || (shared.ops.waiting > 0 && shared.ops.inFlight === 0);
       if (due) return now;
-      return earliest(sessionDeadlines.next(), expiryDeadlines.next(), shared.delays.next());
+      return earliest(sessionDeadlines.next(), expiryDeadlines.next(), shared.delays.next(), notices.deadline());
     },
     snapshot: () => ({
       state,

@@ -1,12 +1,13 @@
 /** What clients ask for: each request is answered once, after what it asked for is durable. */
 import { durationMs } from '@holdfast/kernel';
-import { fingerprintDifferences, NO_COUNTS, type RunId } from '@holdfast/model';
+import { NO_COUNTS, type RunId } from '@holdfast/model';
 import type { Op, Verdict } from '@holdfast/committer';
 import type { RunStopped } from '@holdfast/task-store';
 import type { ClientReply, ClientRequest } from './contract.ts';
 import { classOf, type Worker } from './fleet.ts';
 import type { Leases } from './leases.ts';
 import type { Shared } from './node.ts';
+import { whyNone } from './notices.ts';
 import type { Run } from './runs.ts';
 import { statusOf } from './status.ts';
 
@@ -76,7 +77,7 @@ export function createRequests(shared: Shared, leases: Leases): Requests {
 
   function submit(token: number, principal: string, request: Asked<'submit'>): void {
     if (runs.remaining() + request.tasks.length > shared.options.queuedMax) return refuseFull(token);
-    const mismatch = otherState(request);
+    const mismatch = whyNone(shared, classOf(request.fingerprint));
     if (mismatch) return refuse(token, 409, 'fingerprint_mismatch', mismatch);
     const { id, name, spec, key, keyHash, client } = request;
     const op = {
@@ -195,22 +196,6 @@ export function createRequests(shared: Shared, leases: Leases): Requests {
     }
     if (holders.length === 0) return refuse(token, 409, 'not_running', `task ${n} does not run now`);
     reply(token, { ok: true, value: { id: run.id, n, asked: holders.length } });
-  }
-
-  /** Why no worker that is here could run it; undefined: one can, or none has said what it has. */
-  function otherState(request: Asked<'submit'>): string | undefined {
-    const wanted = request.fingerprint;
-    if (!wanted) return undefined;
-    const name = classOf(wanted);
-    let nearest: { readonly worker: string; readonly differences: readonly string[] } | undefined;
-    for (const worker of shared.workers.values()) {
-      if (worker.link === undefined) continue;
-      if (worker.classes.includes(name)) return undefined;
-      const found = worker.registration.fingerprint;
-      const differences = found ? fingerprintDifferences(wanted, found) : ['it has no checkout'];
-      if (!nearest || differences.length < nearest.differences.length) nearest = { worker: worker.registration.name, differences };
-    }
-    return nearest && `no worker has this state of the repository; the nearest, ${nearest.worker}: ${nearest.differences.join('; ')}`;
   }
 
   const refuseFull = (token: number): void =>

@@ -10,6 +10,8 @@ export interface Run {
   readonly spec: RunRow['spec'];
   state: RunRow['state'];
   counts: RunCounts;
+  /** What its readers were told last about why it waits; empty: nothing. */
+  notice: string;
 }
 
 export interface Runs {
@@ -47,7 +49,7 @@ export function createRuns(): Runs {
   };
   return {
     add(row) {
-      const run: Run = { ...row };
+      const run: Run = { ...row, notice: '' };
       byOrd.set(row.run, run);
       byId.set(row.id, run);
       return run;

@@ -1,8 +1,8 @@
 /** Stories of who may say what, and of hints that must not hide work. */
-import { runId } from '@holdfast/model';
+import { type Fingerprint, runId } from '@holdfast/model';
 import { createHeldDigest } from '@holdfast/protocol';
 import { expect, test } from 'vitest';
-import { createScene, passed, readyWorker, submit } from './scene.ts';
+import { createScene, passed, readyWorker, type Scene, submit, type WorkerEnd } from './scene.ts';
 
 const LEASE = { run: 1, n: 1, epoch: 1 };
 const AGAIN = { run: 1, n: 1, epoch: 2 };
@@ -18,7 +18,11 @@ test('G21 coordinator: a worker speaks for a lease of another -> acknowledged, r
   submit(scene, 1);
   const other = readyWorker(scene, 'b');
   const before = scene.store.rows().events.length;
-  other.say({ t: 'started', ...LEASE }, { t: 'checkpoint', ...LEASE, seq: 1, data: 1 as never }, { t: 'released', ...LEASE, reason: 'not mine' });
+  other.say(
+    { t: 'started', ...LEASE },
+    { t: 'checkpoint', ...LEASE, seq: 1, data: 1 as never },
+    { t: 'released', ...LEASE, reason: 'not mine' },
+  );
   other.say({ t: 'lost', ...LEASE, reason: 'so it says' }, passed(LEASE));
   scene.pass(5);
   expect(scene.state(1)).toBe('leased');
@@ -115,4 +119,81 @@ test('coordinator: a task fails that others wait for -> each of them is told as 
     { e: 'task', n: 2, name: '', state: 'cancelled', reason: 'task 1 did not pass' },
     { e: 'task', n: 3, name: '', state: 'cancelled', reason: 'task 2 did not pass' },
   ]);
+});
+
+const PRINT: Fingerprint = { repository: 'a/b', commit: 'c1', dirty: 'clean', lockfile: 'l1', platform: 'linux-x64', node: 'v26.10.0' };
+const OTHER: Fingerprint = { ...PRINT, commit: 'c2' };
+const WHY = 'no worker has this state of the repository; the nearest, old: commit: the run has c1, the worker has c2';
+const NOBODY = 'no worker is connected; the run goes on when one with this state of the repository is';
+const withState = (scene: Scene, id: string, print: Fingerprint): WorkerEnd => {
+  const end = scene.worker(id, `${id}#1`, 1, undefined, 'w', print);
+  end.answerInventory();
+  return end;
+};
+const noticesOf = (scene: Scene): string[] => scene.published().flatMap((event) => (event.e === 'notice' ? [event.text] : []));
+
+test('W1 coordinator: a run waits, and a worker registers with another state -> its readers learn the difference, once', () => {
+  const scene = createScene();
+  scene.pass(10_000);
+  submit(scene, 1, {}, 'k', {}, PRINT);
+  expect(noticesOf(scene)).toEqual([]);
+  const old = withState(scene, 'old', OTHER);
+  expect(noticesOf(scene)).toEqual([WHY]);
+  withState(scene, 'older', { ...OTHER, lockfile: 'l0' });
+  expect(noticesOf(scene)).toEqual([WHY]);
+  // The checkout is brought up to date: the run goes on.
+  const registration = { name: 'old', slots: 1, labels: {}, pid: 1, fingerprint: PRINT };
+  old.say({ t: 'registered', registration });
+  expect(old.assigned()).toEqual([LEASE]);
+  expect(noticesOf(scene)).toEqual([WHY]);
+});
+
+test('W1 coordinator: the last worker of the state says goodbye, then the others -> told at each change; a run that any may run is not', () => {
+  const scene = createScene();
+  scene.pass(10_000);
+  const right = withState(scene, 'right', PRINT);
+  const old = withState(scene, 'old', OTHER);
+  submit(scene, 2, {}, 'k', {}, PRINT);
+  right.hangUp();
+  expect(noticesOf(scene)).toEqual([]);
+  scene.input({ kind: 'deathReported', worker: 'right' as never, incarnation: 'right#1' as never, reason: 'reaped' });
+  expect(noticesOf(scene)).toEqual([WHY]);
+  submit(scene, 1, {}, 'k2');
+  old.say({ t: 'goodbye', reason: 'done' });
+  expect(noticesOf(scene)).toEqual([WHY, NOBODY]);
+});
+
+test('W2 coordinator: restarts, and the right worker comes back last -> nothing is told', () => {
+  const scene = createScene();
+  withState(scene, 'right', PRINT);
+  submit(scene, 2, {}, 'k', {}, PRINT);
+  scene.restart();
+  withState(scene, 'old', OTHER);
+  scene.pass(9000);
+  const right = scene.worker('right', 'right#1', 1, undefined, 'w', PRINT);
+  right.answerInventory([{ ...LEASE, state: 'running' }]);
+  scene.pass(1000);
+  expect(noticesOf(scene)).toEqual([]);
+});
+
+test('coordinator: nobody here has the state of a submission -> refused with the nearest; somebody out of reach for a moment has -> taken', () => {
+  const scene = createScene();
+  withState(scene, 'old', OTHER);
+  expect(submit(scene, 1, {}, 'k', {}, PRINT)).toMatchObject({ status: 409, code: 'fingerprint_mismatch', message: WHY });
+  withState(scene, 'right', PRINT).hangUp();
+  expect(submit(scene, 1, {}, 'k', {}, PRINT)).toMatchObject({ ok: true });
+});
+
+test('G21 coordinator: a death is reported by another principal -> nothing changes, after a restart too; by its own -> believed', () => {
+  const scene = createScene();
+  readyWorker(scene, 'w1');
+  submit(scene, 1);
+  const death = { kind: 'deathReported', worker: 'w1' as never, incarnation: 'w1#1' as never, reason: 'reaped' } as const;
+  scene.input({ ...death, principal: 'eve' });
+  expect(scene.state(1)).toBe('leased');
+  scene.restart();
+  scene.input({ ...death, principal: 'eve' });
+  expect(scene.state(1)).toBe('leased');
+  scene.input({ ...death, principal: 'w' });
+  expect(scene.state(1)).toBe('queued');
 });

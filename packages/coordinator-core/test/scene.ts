@@ -221,6 +221,7 @@ export function submit(
   policy: Partial<TaskPolicy> = {},
   key = 'k',
   after: Readonly<Record<number, readonly number[]>> = {},
+  fingerprint?: Fingerprint,
 ): ClientReply | undefined {
   const tasks = Array.from({ length: count }, (_, index): TaskSpec => ({
     name: `t${index + 1}`,
@@ -229,7 +230,17 @@ export function submit(
     predictedMs: 0,
     ...(after[index + 1] ? { after: after[index + 1]! } : {}),
   }));
-  return scene.request({ kind: 'submit', id: runId(`r-${key}`), name: 'run', spec: {}, key, keyHash: key, tasks, seal: true });
+  return scene.request({
+    kind: 'submit',
+    id: runId(`r-${key}`),
+    name: 'run',
+    spec: {},
+    key,
+    keyHash: key,
+    tasks,
+    seal: true,
+    ...(fingerprint ? { fingerprint } : {}),
+  });
 }
 
 /** A worker that is welcome, holds nothing and takes work. */

@@ -50,13 +50,15 @@ interface Link {
   readonly wire: WireLink;
   readonly raw: Socket;
   readonly principal: Principal;
+  /** The worker that it was the first to name. */
+  owned: string | undefined;
 }
 
 /** Creates an empty hub. */
 export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
   const links = new Map<number, Link>();
   const corked = new Set<Link>();
-  /** Who registered a worker last, by worker id. Bounded like the links themselves. */
+  /** Who registered a worker, by worker id: the store has the last word. Bounded like the links themselves. */
   const owners = new Map<string, string>();
   let nextLink = 1;
   const server = new WebSocketServer({
@@ -76,7 +78,7 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
     ports.offer({ kind: 'linkOpened', link: id, principal: principal.name, session: secret(), token: secret() });
     const handlers: LinkHandlers<WorkerFrame> = {
       frame(frame) {
-        if (frame.f === 'hello') own(frame.worker, principal.name);
+        if (frame.f === 'hello') own(link, frame.worker);
         ports.offer({ kind: 'frameReceived', link: id, frame });
       },
       rubbish: (reason) => ports.offer({ kind: 'rubbishReceived', link: id, reason }),
@@ -87,13 +89,15 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
       },
     };
     const wire = attachLink(socket, handlers, { helloWithinMs: ports.helloWithinMs });
-    const link: Link = { wire, raw, principal };
+    const link: Link = { wire, raw, principal, owned: undefined };
     links.set(id, link);
   };
 
-  const own = (worker: string, name: string): void => {
-    owners.delete(worker);
-    owners.set(worker, name);
+  /** The first one owns it, as in the store; one whose hello the store refuses owns nothing. */
+  const own = (link: Link, worker: string): void => {
+    if (owners.has(worker)) return;
+    link.owned = worker;
+    owners.set(worker, link.principal.name);
     if (owners.size > OWNERS_MAX) owners.delete(owners.keys().next().value!);
   };
   const end = (link: Link, code: number, reason: string): void => {
@@ -131,7 +135,9 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
     },
     close(id, code, reason) {
       const link = links.get(id);
-      if (link) end(link, code, reason);
+      if (!link) return;
+      if (code === CLOSE.forbidden.code && link.owned !== undefined) owners.delete(link.owned);
+      end(link, code, reason);
     },
     closeAll(code, reason) {
       for (const link of links.values()) end(link, code, reason);

@@ -19,11 +19,21 @@ export interface Fingerprint {
 /** The parts that decide whether two checkouts run the same code. */
 export const CODE_FIELDS = ['repository', 'commit', 'dirty', 'lockfile'] as const;
 
+/** What decides whether two checkouts run the same code. */
+export type CodeState = Pick<Fingerprint, (typeof CODE_FIELDS)[number]>;
+
 /** The class of workers that may run a state: equal text, same code. */
-export const fingerprintClass = (print: Fingerprint): string => CODE_FIELDS.map((field) => print[field]).join(' ');
+export const fingerprintClass = (print: CodeState): string => CODE_FIELDS.map((field) => print[field]).join(' ');
+
+/** The state that a class stands for. Only the repository may hold spaces. */
+export function fingerprintOfClass(text: string): CodeState {
+  const parts = text.split(' ');
+  const [commit = '', dirty = '', lockfile = ''] = parts.splice(-3);
+  return { repository: parts.join(' '), commit, dirty, lockfile };
+}
 
 /** One sentence per differing field, empty when both run the same code. */
-export function fingerprintDifferences(wanted: Fingerprint, found: Fingerprint): string[] {
+export function fingerprintDifferences(wanted: CodeState, found: CodeState): string[] {
   return CODE_FIELDS.filter((field) => wanted[field] !== found[field]).map(
     (field) => `${field}: the run has ${wanted[field]}, the worker has ${found[field]}`,
   );

@@ -1,6 +1,13 @@
 export type { AttemptEvent, AttemptOrder } from './attempt.ts';
 export { NO_COUNTS, type RunCounts } from './counts.ts';
-export { CODE_FIELDS, type Fingerprint, fingerprintClass, fingerprintDifferences } from './fingerprint.ts';
+export {
+  CODE_FIELDS,
+  type CodeState,
+  type Fingerprint,
+  fingerprintClass,
+  fingerprintDifferences,
+  fingerprintOfClass,
+} from './fingerprint.ts';
 export {
   compareTasks,
   type CoordinatorId,

@@ -1,4 +1,4 @@
-import { CODE_FIELDS, type Fingerprint, fingerprintClass, fingerprintDifferences } from '@holdfast/model';
+import { CODE_FIELDS, type Fingerprint, fingerprintClass, fingerprintDifferences, fingerprintOfClass } from '@holdfast/model';
 import { expect, test } from 'vitest';
 
 const PRINT: Fingerprint = {
@@ -33,5 +33,12 @@ test('classes are equal exactly when there is no difference', () => {
     for (const other of prints) {
       expect(fingerprintClass(one) === fingerprintClass(other)).toBe(fingerprintDifferences(one, other).length === 0);
     }
+  }
+});
+
+test('a class tells its state again, also of a repository with spaces in its name', () => {
+  for (const repository of ['github.com/a/b', 'my old project', '']) {
+    const { commit, dirty, lockfile } = PRINT;
+    expect(fingerprintOfClass(fingerprintClass({ ...PRINT, repository }))).toEqual({ repository, commit, dirty, lockfile });
   }
 });

@@ -26,7 +26,18 @@ export { githubAnnotations, markdownSummary, type MarkdownOptions } from './mark
 export { createNewsDesk, type News, type NewsDesk } from './news.ts';
 export { firstLine, inertLine, plainLine, plainText, stripSequences } from './plain-text.ts';
 export type { Reporter, RunEnding } from './reporter.ts';
-export type { AttemptFinished, AttemptLost, CasesTold, LogTold, RunEnded, RunEvent, RunTold, TaskTold, WorkerTold } from './run-event.ts';
+export type {
+  AttemptFinished,
+  AttemptLost,
+  CasesTold,
+  LogTold,
+  NoticeTold,
+  RunEnded,
+  RunEvent,
+  RunTold,
+  TaskTold,
+  WorkerTold,
+} from './run-event.ts';
 export { summaryLines, type SummaryOptions } from './summary-view.ts';
 export { coloursWanted, createTheme, type Glyphs, type TerminalFacts, type Theme, type ThemeOptions, unicodeWanted } from './theme.ts';
 export { type Verdict, verdict, VERDICT_EXIT_CODES, type VerdictKind, type VerdictOptions } from './verdict.ts';

@@ -27,9 +27,11 @@ export interface NewsDesk {
 export function createNewsDesk(theme: Theme): NewsDesk {
   const told = new Set<number>();
   const away = new Set<string>();
+  const notices = new Set<string>();
   return {
     take(event, folded, fold, live) {
       if (folded === 'repeated') return [];
+      if (event.e === 'notice') return noticeNews(event.text, notices);
       if (event.e === 'worker') return workerNews(event, live.runningOn(event.worker), away);
       if (event.e !== 'finished' && event.e !== 'task') return [];
       if (told.has(event.n)) return [];
@@ -40,6 +42,13 @@ export function createNewsDesk(theme: Theme): NewsDesk {
       return fileNews(file, event, theme);
     },
   };
+}
+
+/** A reconnected stream may tell it again. */
+function noticeNews(text: string, told: Set<string>): News[] {
+  if (told.has(text)) return [];
+  told.add(text);
+  return [{ kind: 'line', weight: 'lost', text: plainLine(text) }];
 }
 
 function workerNews(event: WorkerTold, running: number, away: Set<string>): News[] {

@@ -8,13 +8,20 @@
  */
 import type { AttemptResult, CaseResult, Epoch, RunCounts, RunState, TaskBody, TaskNo, TaskState } from '@holdfast/model';
 
-export type RunEvent = RunTold | WorkerTold | TaskTold | CasesTold | AttemptFinished | AttemptLost | LogTold | RunEnded;
+export type RunEvent = RunTold | NoticeTold | WorkerTold | TaskTold | CasesTold | AttemptFinished | AttemptLost | LogTold | RunEnded;
 
 /** The run is in this state now. First event of every stream. */
 export interface RunTold {
   readonly e: 'run';
   readonly state: RunState;
   readonly counts: RunCounts;
+}
+
+/** Why the run waits, for people: no worker has its state of the repository. */
+export interface NoticeTold {
+  readonly e: 'notice';
+  /** One sentence. */
+  readonly text: string;
 }
 
 /** Something happened to a worker that may work on this run. */

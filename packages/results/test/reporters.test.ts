@@ -100,6 +100,15 @@ test('reporter pretty: failures once, one line for a lost worker, nothing left o
   expect(time.waiting()).toBe(0);
 });
 
+test.for(['pretty', 'ci'] as const)('reporter %s: a notice -> one calm line, once, without terminal commands', async (kind) => {
+  const { tell, end, text } = stage(kind);
+  const notice = { e: 'notice', text: 'no worker has this\u001b[2J state;\nthe nearest, w1: commit: c1, c2' } as const;
+  tell([...START, notice, notice, ended(2)]);
+  await end();
+  expect(text().split('no worker has this state; the nearest, w1: commit: c1, c2')).toHaveLength(2);
+  expect(text()).not.toContain('\u001b[2J');
+});
+
 test('reporter ci: one line a failure, progress every 10 s, blocks and summary at the end, no cursor movement', async () => {
   const { tell, end, text, time } = stage('ci');
   tell(START);

@@ -157,7 +157,7 @@ export const runStories: readonly Story[] = [
       const now = bench.apply<Started>(startCoordinator());
       bench.equal(now.epoch, 2, 'epoch');
       bench.equal(now.runs.map((run) => [run.run, run.state, run.spec.env]), [[1, 'open', { A: '1' }], [2, 'open', { A: '1' }]], 'runs'); // prettier-ignore
-      bench.equal(now.workers, [{ worker: 1, id: 'w1', incarnation: 'w1 life 1', sessionEpoch: 1 }], 'workers');
+      bench.equal(now.workers, [{ worker: 1, id: 'w1', principal: 'ada', incarnation: 'w1 life 1', sessionEpoch: 1 }], 'workers');
       const lease = { run: 1, n: 2, epoch: 1, worker: 1, incarnation: 'w1 life 1', state: 'leased', onDisconnect: 'hedge', hedged: false };
       bench.equal(now.leases, [lease], 'leases');
       bench.equal(now.ready, [{ class: 'a', count: 1 }, { class: 'c', count: 1 }], 'ready'); // prettier-ignore

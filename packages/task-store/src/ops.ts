@@ -65,6 +65,7 @@ export interface WorkerRow {
   /** Ordinal in this store. */
   readonly worker: number;
   readonly id: WorkerId;
+  readonly principal: string;
   readonly incarnation: Incarnation;
   readonly sessionEpoch: number;
 }

@@ -42,8 +42,8 @@ export function startCoordinator(tables: TaskTables, op: StartCoordinator): Verd
     epoch,
     runs: tables.liveRuns().map(runRow),
     workers: holders.map((ordinal) => {
-      const { worker, id, incarnation, sessionEpoch } = tables.worker(ordinal)!;
-      return { worker, id, incarnation, sessionEpoch };
+      const { worker, id, principal, incarnation, sessionEpoch } = tables.worker(ordinal)!;
+      return { worker, id, principal, incarnation, sessionEpoch };
     }),
     leases: active.map((row) => leaseRow(tables, row)),
     ready: tables.readyCounts(),

@@ -1,5 +1,5 @@
 /** Routes of operators: health, metrics, status, workers and tokens. */
-import type { Principal } from '@holdfast/auth';
+import { covers, type Principal } from '@holdfast/auth';
 import { incarnation, workerId } from '@holdfast/model';
 import type { Metrics } from '../metrics.ts';
 import { answer, type App, askNode, type Call, type CallPorts, readBody, type Routes, unwrap } from './calls.ts';
@@ -40,6 +40,7 @@ export function addAdminRoutes(
       worker: workerId(death.worker),
       incarnation: incarnation(death.incarnation),
       reason: death.reason,
+      ...(covers(call.principal.scopes, 'admin') ? {} : { principal: call.principal.name }),
     });
     return answer({ accepted: true }, 202);
   });
