@@ -1,5 +1,6 @@
 /** `holdfast coordinator` and `holdfast worker` with bad input: refused with a clear message and the right exit code. */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -73,7 +74,7 @@ test('run --connect to nobody -> exit 69 after bounded tries', async () => {
   });
 });
 
-test('worker: wrong token, no token -> exit 77 after one try, exit 2 at once; a coordinator of another version -> 69', async () => {
+test('worker: wrong token, no token -> exit 77 after one try, exit 2 at once', async () => {
   await inSandbox({}, async (box) => {
     const answers = { status: 401, calls: 0 };
     const server = createServer().listen(0, '127.0.0.1');
@@ -94,6 +95,26 @@ test('worker: wrong token, no token -> exit 77 after one try, exit 2 at once; a 
     const missing = await worker();
     expect(missing.code, missing.stderr).toBe(2);
     expect(missing.stderr).toMatch(/--token/);
+    server.close();
+  });
+});
+
+test('worker: a coordinator that speaks another version -> exit 69, and what to do', async () => {
+  await inSandbox({}, async (box) => {
+    const server = createServer().listen(0, '127.0.0.1');
+    server.on('upgrade', ({ headers }, socket) => {
+      const accept = createHash('sha1').update(`${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+      const protocol = headers['sec-websocket-protocol']?.split(',')[0];
+      const answer = ['HTTP/1.1 101 Switching Protocols', 'upgrade: websocket', 'connection: upgrade', `sec-websocket-accept: ${accept}`];
+      socket.write(`${[...answer, `sec-websocket-protocol: ${protocol}`].join('\r\n')}\r\n\r\n`);
+      // A close frame: code 4426, then its reason.
+      socket.end(Buffer.from([0x88, 4, 4426 >> 8, 4426 & 255, ...Buffer.from('no')]));
+    });
+    await new Promise((resolve) => server.once('listening', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { code, stderr } = await box.run(['worker', '--connect', url, '--token', 't', '--data', join(box.folder, 'w')]);
+    expect(code, stderr).toBe(69);
+    expect(stderr).toMatch(/another protocol version.*same version of holdfast on both sides/);
     server.close();
   });
 });
