@@ -225,7 +225,7 @@ function recordOf(session: Session, workers: number, tasks: readonly TaskInput[]
 
 function opening(session: Session, tasks: readonly TaskInput[], runner: string): string {
   const known = tasks.filter((task) => (task.predictedMs ?? 0) > 0).length;
-  const noun = session.plan.suite || session.settings.files ? 'file' : 'command';
+  const noun = session.plan.suite || session.settings.files ? 'file' : session.flags.modules ? 'module' : 'command';
   const count = `${tasks.length} ${noun}${tasks.length === 1 ? '' : 's'}`;
   const memory = known === 0 ? 'no history yet' : known === tasks.length ? 'longest first' : `durations of ${known} known, longest first`;
   return `${count} (${runner}), ${memory}`;
