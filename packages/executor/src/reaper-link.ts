@@ -9,12 +9,16 @@ import { processStat } from './sweep.ts';
 
 /** Where the reaper tells that its worker has died. */
 export interface DeathReport {
-  /** Receives one POST. */
+  /** Receives one POST, again while it is not answered: the coordinator may be starting anew. */
   readonly url: string;
   /** Sent as a bearer token. */
   readonly token: string;
   readonly worker: string;
   readonly incarnation: string;
+  /** For how long it is asked again. Default 30,000; 0: asked once. */
+  readonly againForMs?: number;
+  /** PEM texts for `https:`. Default: the system's authorities, no certificate of its own. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
 }
 
 /** Worker to reaper. */

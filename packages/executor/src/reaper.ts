@@ -38,20 +38,36 @@ async function reap(): Promise<void> {
 }
 
 /** Best effort: a coordinator that does not hear it finds out by the lease. */
-async function tell({ url, token, worker, incarnation }: DeathReport): Promise<void> {
+async function tell(target: DeathReport): Promise<void> {
+  const giveUpAt = performance.now() + (target.againForMs ?? AGAIN_FOR_MS);
+  for (let waitMs = WAIT_MIN_MS; !(await tellOnce(target)); waitMs = Math.min(2 * waitMs, WAIT_MAX_MS)) {
+    if (performance.now() + waitMs > giveUpAt) return;
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+}
+
+/** Whether asking again is of no use: it was told, or refused for good. */
+async function tellOnce({ url, token, worker, incarnation, tls }: DeathReport): Promise<boolean> {
   const { request } = url.startsWith('https:') ? await import('node:https') : await import('node:http');
   const body = JSON.stringify({ worker, incarnation });
-  await new Promise<void>((resolve) => {
+  return await new Promise<boolean>((resolve) => {
     const call = request(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), authorization: `Bearer ${token}` },
       signal: AbortSignal.timeout(REPORT_MS),
+      ...tls,
     });
-    call.on('response', (response) => response.resume().on('end', resolve));
-    call.on('error', () => resolve());
-    call.on('close', () => resolve());
+    call.on('response', ({ statusCode = 0 }) => {
+      resolve(statusCode < 500 && statusCode !== 429);
+      call.destroy();
+    });
+    call.on('error', () => resolve(false));
+    call.on('close', () => resolve(false));
     call.end(body);
   });
 }
 
 const REPORT_MS = 2000;
+const AGAIN_FOR_MS = 30_000;
+const WAIT_MIN_MS = 100;
+const WAIT_MAX_MS = 3000;

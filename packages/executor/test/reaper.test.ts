@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,6 +85,47 @@ test('R1 reaper: its worker is killed with SIGKILL -> groups, deaf processes and
   await eventually('all processes of the worker to be gone', () => !pids.some(isAlive));
   await eventually('the reaper to be gone', () => !isAlive(reaper));
   expect(told).toEqual([{ body: '{"worker":"w1","incarnation":"i1"}', authorization: 'Bearer secret' }]);
+});
+
+/** Starts a worker, kills it, and waits for what `told` becomes. */
+async function killOne(report: DeathReport, told: () => boolean): Promise<void> {
+  const worker = startWorker([script('console.log("up"); setInterval(() => {}, 1e6)')], report);
+  await eventually('the task to run', () => worker.lines.some((line) => line.text === 'up\n'));
+  worker.process.kill('SIGKILL');
+  await eventually('the death to be told', told);
+}
+
+test('reaper: the coordinator is starting anew -> the death is told when it listens again, and once', async () => {
+  const answers = [undefined, 503, 204, 204];
+  let asked = 0;
+  const server = createServer((request, response) => {
+    const status = answers[asked];
+    asked += 1;
+    if (status === undefined) request.socket.destroy();
+    else response.writeHead(status).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/deaths`;
+  const worker = startWorker([script('setInterval(() => {}, 1e6)')], { url, token: 'secret', worker: 'w1', incarnation: 'i1' });
+  await eventually('the reaper to be named', () => worker.lines.some((line) => line.kind === 'reaper'));
+  const reaper = worker.lines.find((line) => line.kind === 'reaper')?.pid ?? 0;
+  worker.process.kill('SIGKILL');
+  await eventually('the reaper to be gone', () => !isAlive(reaper));
+  expect(asked).toBe(3);
+});
+
+test('reaper: the certificate is of a private authority -> the death is told with that authority', async () => {
+  const [cert, key] = ['tls.crt', 'tls.key'].map((name) => readFileSync(join(import.meta.dirname, 'fixtures', name), 'utf8'));
+  let asked = 0;
+  const server = createSecureServer({ cert, key }, (_request, response) => {
+    asked += 1;
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const url = `https://localhost:${(server.address() as AddressInfo).port}/deaths`;
+  await killOne({ url, token: 'secret', worker: 'w1', incarnation: 'i1', tls: { ca: cert! } }, () => asked === 1);
 });
 
 test('reaper: it is killed itself -> a new one takes over what is watched', async () => {

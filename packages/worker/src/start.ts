@@ -42,6 +42,8 @@ export interface WorkerSettings {
   readonly policy: WorkerPolicy;
   /** A suite whose hosts start at once, on every slot: its first tests need not wait for the runner. */
   readonly prewarm?: { readonly suite: SuiteSpec; readonly cwd: string; readonly env: Readonly<Record<string, string>> };
+  /** For how long its reaper tries to tell that this process has died. Default 30,000; 0: it tries once. */
+  readonly deathToldForMs?: number;
   readonly log: WorkerLog;
   /** Told when a global teardown of a suite has failed on this worker, at the latest before `ended` or `close` resolves. */
   readonly teardownFailed?: (reason: string) => void;
@@ -196,7 +198,14 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   function connect(endpoint: WorkerEndpoint): RunningWorker {
     const http = endpoint.url.replace(/^ws/, 'http').replace(/\/$/, '');
     place = { ws: `${http.replace(/^http/, 'ws')}${WORKER_PATH}`, endpoint };
-    executor.reportDeathTo({ url: `${http}/api/v1/workers/death`, token: endpoint.token, worker: settings.id, incarnation: life });
+    executor.reportDeathTo({
+      url: `${http}/api/v1/workers/death`,
+      token: endpoint.token,
+      worker: settings.id,
+      incarnation: life,
+      ...(settings.deathToldForMs === undefined ? {} : { againForMs: settings.deathToldForMs }),
+      ...(endpoint.tls ? { tls: endpoint.tls } : {}),
+    });
     driver = drive(node, {
       clock: nodeClock,
       timers: nodeTimers,

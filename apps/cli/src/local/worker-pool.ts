@@ -97,6 +97,8 @@ export function startWorkerPool(options: PoolOptions, events: PoolEvents): Worke
         id,
         name,
         slots: 1,
+      // The pool tells of deaths itself, and a coordinator that is gone does not come back.
+      deathToldForMs: 0,
         firstSlot: number - 1,
         labels: {},
         root: options.cwd,
