@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type ProjectFacts, recogniseCommand } from '../src/index.ts';
+import { perFileCommand, type ProjectFacts, recogniseCommand } from '../src/index.ts';
 
 const project = (scripts: Record<string, string> = {}, vitest = '5.1.1'): ProjectFacts => ({
   folder: '/repo',
@@ -188,4 +188,14 @@ test.each([
   ['pnpm run /a/', { a: 'pnpm run /a/' }, 'type the test command itself'],
 ])('refused: %s with %j -> %s', (line, scripts, advice) => {
   expect(seen(line, scripts as Record<string, string>)).toContain(advice);
+});
+
+test.each([
+  ['npm test', { test: 'tape "test/*.test.js"' }, "holdfast run --files 'test/*.test.js' -- npx tape {file}"],
+  ['npx mocha -r ts-node/register src/**/*.spec.ts', {}, "holdfast run --files 'src/**/*.spec.ts' -- npx mocha -r ts-node/register {file}"],
+  ['npm test', { test: 'jest' }, "holdfast run --files 'test/**/*.js' -- npx jest {file}"],
+  ['node a.js b.js', {}, "holdfast run --files 'a.js' --files 'b.js' -- node {file}"],
+  ['make test', {}, "holdfast run --files 'test/**/*.js' -- make test {file}"],
+])('advice per file: %s with %j -> %s', (line, scripts, expected) => {
+  expect(perFileCommand(words(line), project(scripts as Record<string, string>))).toBe(expected);
 });

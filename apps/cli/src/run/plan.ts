@@ -4,7 +4,7 @@ import type { TaskInput } from '@holdfast/client';
 import { CodedError } from '@holdfast/kernel';
 import { type RunSpec, type SuiteSpec, type TestUnit, unitText } from '@holdfast/model';
 import { type DurationHistory, lastFailed, orderLongestFirst, predict } from '@holdfast/results';
-import { ADAPTERS, joinWords, readCommandList, recogniseCommand } from '@holdfast/test-adapters';
+import { ADAPTERS, joinWords, perFileCommand, readCommandList, recogniseCommand } from '@holdfast/test-adapters';
 import { expandFiles } from '@holdfast/test-adapters/files';
 import { listUnits, readProject } from '@holdfast/test-adapters/host';
 import { EXIT, usageError } from '../exit.ts';
@@ -65,12 +65,13 @@ export function planRun(options: PlanOptions): Plan {
 function planSuite(options: PlanOptions): Plan {
   const command = options.command.length > 0 ? options.command : ['npm', 'test'];
   const typed = joinWords(command);
-  const recognised = recogniseCommand(command, readProject(options.cwd, ADAPTERS));
+  const project = readProject(options.cwd, ADAPTERS);
+  const recognised = recogniseCommand(command, project);
   if (recognised?.kind === 'refused') throw usageError(`distribute ${typed}: ${recognised.reason}`);
   if (recognised === undefined) {
     throw usageError(
       `recognise a test runner in \`${typed}\`: known are ${ADAPTERS.map((each) => each.name).join(', ')}. ` +
-        `For any other, say which files and how to run one: holdfast run --files 'test/**/*.js' -- ${typed} {file}`,
+        `For any other, say which files and how to run one: ${perFileCommand(command, project)}`,
     );
   }
   const { suite, takenOver, notes } = recognised;
