@@ -1,7 +1,7 @@
 /** `holdfast coordinator` and `holdfast worker` with bad input: refused with a clear message and the right exit code. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -53,7 +53,7 @@ test('coordinator: a second one on the same data -> exit 75, the first goes on; 
     const store = new DatabaseSync(join(data, 'holdfast.db'));
     const { user_version: version } = store.prepare('PRAGMA user_version').get() as { user_version: number };
     const tables = store.prepare("SELECT name FROM sqlite_master WHERE name LIKE '%migration%'").all();
-    const newer = await makeNewer(store, version, tables as { name: string }[]);
+    const newer = makeNewer(store, version, tables as { name: string }[]);
     store.close();
     expect(newer, 'the store notes its version somewhere').toBe(true);
     const third = await box.run(['coordinator', '--listen', '127.0.0.1:0', '--data', data], { cwd: box.folder });
@@ -123,11 +123,7 @@ test('edge: an unknown protocol is closed 4426, a foreign Host and Origin are re
   await inSandbox({}, async (box) => {
     const fleet = await startFleet(box);
     const token = await fleet.token('worker:register');
-    const wsUrl = `${fleet.url.replace('http', 'ws')}/api/v1/worker`;
-    const path = /WORKER_PATH = '([^']+)'/.exec(
-      readFileSync(new URL('../../../packages/protocol/src/limits.ts', import.meta.url), 'utf8'),
-    )?.[1];
-    const socket = new WebSocket(path === undefined ? wsUrl : new URL(path, wsUrl), {
+    const socket = new WebSocket(new URL('/api/v1/worker', fleet.url.replace('http', 'ws')), {
       protocols: ['holdfast.v99'],
       headers: { authorization: `Bearer ${token}` },
     } as never);
