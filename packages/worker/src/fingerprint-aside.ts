@@ -1,6 +1,6 @@
 /** The fingerprint of a checkout, read beside the event loop. */
 import { Worker } from 'node:worker_threads';
-import { CodedError } from '@holdfast/kernel';
+import { CodedError, errorText } from '@holdfast/kernel';
 import type { Fingerprint } from '@holdfast/model';
 
 /** As `readFingerprint(folder).fingerprint`, in a thread. Errors: `CHECKOUT_UNREADABLE`. */
@@ -15,7 +15,7 @@ export function readFingerprintAside(folder: string): Promise<Fingerprint> {
       if ('fingerprint' in said) resolve(said.fingerprint);
       else reject(unreadable(folder, said.problem));
     });
-    thread.once('error', (error) => reject(unreadable(folder, error.message)));
+    thread.once('error', (error) => reject(unreadable(folder, errorText(error))));
     // Of no effect after an answer.
     thread.once('exit', (code) => reject(unreadable(folder, `the thread that reads it ended with ${code}`)));
     thread.unref();
