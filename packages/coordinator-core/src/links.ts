@@ -117,7 +117,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
   function turnAway(number: number, hello: Hello, reason: string): void {
     shared.note('warn', 'hello.refused', { worker: hello.worker, incarnation: hello.incarnation, reason });
     if (reason === 'superseded') return close(number, CLOSE.superseded, 'a later process of this worker was here');
-    if (reason === 'other_principal') return close(number, CLOSE.forbidden, 'this worker was registered by another principal');
+    if (reason === 'other_principal') return close(number, CLOSE.forbidden, 'this worker was registered under a token of another name');
     close(number, CLOSE.tryLater, reason);
   }
 

@@ -5,9 +5,10 @@
  */
 import type { ClientReply, ClientRequest } from '@holdfast/coordinator-core';
 import type { Random } from '@holdfast/kernel';
-import { DEFAULT_POLICY, type OnDisconnect, runId, type TaskSpec } from '@holdfast/model';
+import { DEFAULT_POLICY, type OnDisconnect, runId, type TaskBody, type TaskSpec } from '@holdfast/model';
 import type { ClientOperation, ClientOutcome } from './history.ts';
 import type { SimulationOptions } from './options.ts';
+import { isLarge, largeBody } from './sizes.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 export interface ClientPorts {
@@ -46,9 +47,7 @@ export function createClient(options: SimulationOptions, ports: ClientPorts): Cl
   const whims = ports.random.fork('whims');
   let healed = false;
   let ids = 0;
-  const plans: Plan[] = Array.from({ length: options.runs }, (_, index) =>
-    plan(`k${index + 1}`, work.fork(String(index)), options.tasksMax),
-  );
+  const plans: Plan[] = Array.from({ length: options.runs }, (_, index) => plan(`k${index + 1}`, work.fork(String(index)), options));
 
   /** One request over an unreliable network, answered once. */
   function ask(operation: ClientOperation, request: ClientRequest, then: (outcome: ClientOutcome) => void): void {
@@ -178,8 +177,9 @@ export function createClient(options: SimulationOptions, ports: ClientPorts): Cl
   };
 }
 
-function plan(key: string, random: Random, tasksMax: number): Plan {
+function plan(key: string, random: Random, { tasksMax, sizes }: SimulationOptions): Plan {
   const count = 1 + random.below(tasksMax);
+  const bodies = random.fork('bodies');
   const onDisconnect = random.pick<OnDisconnect | 'mixed'>(['replace', 'hedge', 'wait', 'mixed', 'mixed']);
   const chained = random.chance(0.3);
   const tasks = Array.from({ length: count }, (_, index): TaskSpec => {
@@ -192,7 +192,8 @@ function plan(key: string, random: Random, tasksMax: number): Plan {
       maxLost: random.pick([1, 3, 3, 10]),
       onDisconnect: onDisconnect === 'mixed' ? random.pick<OnDisconnect>(['replace', 'hedge', 'wait']) : onDisconnect,
     };
-    const spec = { name: `${key}/${index + 1}`, body: { kind: 'noop' } as const, policy, predictedMs: 0 };
+    const body: TaskBody = isLarge(sizes, bodies) ? largeBody(bodies) : { kind: 'noop' };
+    const spec = { name: `${key}/${index + 1}`, body, policy, predictedMs: 0 };
     return chained && index > 0 && random.chance(0.4) ? { ...spec, after: [1 + random.below(index)] } : spec;
   });
   const first = random.chance(0.7) ? count : random.below(count + 1);

@@ -1,6 +1,7 @@
 /** Attempts that take time and end in seeded ways, on whatever worker they run. */
 import type { Random } from '@holdfast/kernel';
 import { type AttemptEvent, type AttemptOrder, type AttemptOutcome, type CaseResult, type LeaseKey, leaseText } from '@holdfast/model';
+import { isLarge, largeCases, largeLog, largeState, type Sizes } from './sizes.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 export interface FakeExecutor {
@@ -15,6 +16,9 @@ interface Attempt {
   readonly order: AttemptOrder;
   readonly outcome: AttemptOutcome;
   readonly cases: readonly CaseResult[];
+  /** Decides how large what it tells is. */
+  readonly sizes: Random;
+  printed: number;
   left: number;
   runningSince: number | undefined;
   /** Its process is there. */
@@ -28,6 +32,7 @@ export interface FakeExecutorPorts {
   /** Decides by lease, whoever runs it. */
   readonly random: Random;
   readonly taskMsMax: number;
+  readonly sizes: Sizes;
   readonly killMsMax: number;
   report(event: AttemptEvent): void;
   started(order: AttemptOrder): void;
@@ -55,9 +60,13 @@ export function createFakeExecutor(ports: FakeExecutorPorts): FakeExecutor {
     attempt.cancel = [time.after(left, () => end(attempt, endsBy, endsBy === 'timed_out' ? [] : attempt.cases))];
     const step = (): void => {
       attempt.checkpoints += 1;
-      ports.report({ kind: 'checkpoint', lease, seq: attempt.checkpoints, data: { epoch, step: attempt.checkpoints } });
+      const large = isLarge(ports.sizes, attempt.sizes);
+      const state = large ? { state: largeState(attempt.sizes) } : {};
+      ports.report({ kind: 'checkpoint', lease, seq: attempt.checkpoints, data: { epoch, step: attempt.checkpoints, ...state } });
       ports.report({ kind: 'note', lease, note: 'half way', fraction: 0.5 });
-      ports.report({ kind: 'log', lease, offset: attempt.checkpoints * 10, stream: 'out', text: 'ten bytes\n' });
+      const text = large ? largeLog(attempt.sizes) : 'ten bytes\n';
+      ports.report({ kind: 'log', lease, offset: attempt.printed, stream: 'out', text });
+      attempt.printed += new TextEncoder().encode(text).byteLength;
       if (attempt.checkpoints < 8) attempt.cancel.push(time.after(CHECKPOINT_EVERY_MS, step));
     };
     attempt.cancel.push(time.after(CHECKPOINT_EVERY_MS / 2, step));
@@ -68,13 +77,16 @@ export function createFakeExecutor(ports: FakeExecutorPorts): FakeExecutor {
       const text = leaseText(order);
       if (attempts.has(text)) throw new Error(`${text} was started twice`);
       const random = ports.random.fork(text);
+      const sizes = random.fork('sizes');
       ports.started(order);
       // Log-uniform: many short ones, few long ones.
       const length = Math.exp(random.float() * Math.log(ports.taskMsMax));
       const attempt: Attempt = {
         order,
         outcome: pickOutcome(random.float()),
-        cases: makeCases(random, order.name),
+        cases: isLarge(ports.sizes, sizes) ? largeCases(sizes, order.name) : makeCases(random, order.name),
+        sizes,
+        printed: 0,
         left: length,
         runningSince: undefined,
         begun: false,

@@ -1,5 +1,6 @@
 /** What one seed means: the size of the cluster, its work and the faults it must live with. Swarm testing: each seed enables some of them. */
 import type { Random } from '@holdfast/kernel';
+import type { Sizes } from './sizes.ts';
 
 export interface Faults {
   /** Mean milliseconds between two of each kind; 0: never. */
@@ -42,6 +43,7 @@ export interface SimulationOptions {
   readonly commitMs: number;
   /** Error of every process's clock rate, at most. */
   readonly rateError: number;
+  readonly sizes: Sizes;
   readonly faults: Faults;
 }
 
@@ -107,6 +109,7 @@ export function optionsOf(seed: string, random: Random): SimulationOptions {
     delayMs: shape.pick([1, 5, 50, 300]),
     commitMs: shape.pick([0, 1, 20, 200]),
     rateError: shape.pick([0, 0, 0.05]),
+    sizes: random.fork('sizes').pick<Sizes>(['small', 'small', 'mixed', 'mixed', 'large']),
     faults: calm ? NO_FAULTS : faults,
   };
 }

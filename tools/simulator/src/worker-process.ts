@@ -77,6 +77,7 @@ export function createWorkerProcess(id: string, slots: number, options: Simulati
       time,
       random: ports.attempts,
       taskMsMax: options.taskMsMax,
+      sizes: options.sizes,
       killMsMax: Math.floor(options.leaseTtlMs * 0.05) - 1,
       report: (event) => driver.offer({ kind: 'attempted', event }),
       started: (order) => ports.started(order, name),
