@@ -4,7 +4,7 @@ import type { Scope } from '@holdfast/auth';
 import type { StatusValue, SubmitValue } from '@holdfast/coordinator-core';
 import { CodedError } from '@holdfast/kernel';
 import type { Incarnation, RunId, TaskState, WorkerId } from '@holdfast/model';
-import type { RunEnded } from '@holdfast/results';
+import type { RunEnded, RunEvent } from '@holdfast/results';
 import { readLines } from './lines.ts';
 import type {
   LogChunk,
@@ -19,7 +19,7 @@ import type {
   TokenView,
 } from './shapes.ts';
 import { createTransport, type Exchange, type Transport, type TransportOptions } from './transport.ts';
-import { watchRun, type WatchOptions } from './watch.ts';
+import { replayRun, watchRun, type WatchOptions } from './watch.ts';
 
 export type ClientOptions = TransportOptions;
 
@@ -57,6 +57,8 @@ export interface Client {
   results(id: RunId, options?: Page): Promise<ResultPage>;
   /** Follows a run to its end, through restarts of the coordinator; each attempt's end is told exactly once. */
   watchRun(id: RunId, options: WatchOptions): Promise<RunEnded>;
+  /** Tells what is recorded of a run by now, and resolves: its state, all tasks, then each attempt's end in the order of the store. */
+  replay(id: RunId, onEvent: (event: RunEvent) => void): Promise<void>;
   /** What a task printed. `follow`: until its end. */
   logs(id: RunId, options: LogOptions): AsyncGenerator<LogChunk>;
   status(): Promise<StatusValue>;
@@ -78,6 +80,8 @@ export interface LogOptions {
   readonly n: number;
   readonly stream?: 'out' | 'err';
   readonly follow?: boolean;
+  /** Milliseconds without a byte after which the connection counts as dead: `STREAM_SILENT`. Default 25,000. */
+  readonly silenceMaxMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -115,6 +119,7 @@ export function createClient(options: ClientOptions): Client {
     task: (id, n) => get(runPath(id, `/tasks/${n}`)),
     results: (id, query = {}) => get(runPath(id, `/results${queryText(query)}`)),
     watchRun: (id, watch) => watchRun(transport, id, watch),
+    replay: (id, onEvent) => replayRun(transport, id, onEvent),
     logs: (id, query) => readLogs(transport, runPath(id, '/logs'), query),
     status: () => get('/api/v1/status'),
     metrics: () => transport.call({ method: 'GET', path: '/metrics' }),
@@ -150,11 +155,11 @@ async function isReady(transport: Transport): Promise<boolean> {
 }
 
 async function* readLogs(transport: Transport, path: string, options: LogOptions): AsyncGenerator<LogChunk> {
-  const { n, stream, follow, signal } = options;
+  const { n, stream, follow, silenceMaxMs = SILENCE_MAX_MS, signal } = options;
   const query = queryText({ n, ...(stream === undefined ? {} : { stream }), ...(follow ? { follow: 1 } : {}) });
   const response = await transport.open({ method: 'GET', path: `${path}${query}`, ...(signal === undefined ? {} : { signal }) });
   try {
-    for await (const line of readLines(response, 2_147_483_647)) yield JSON.parse(line) as LogChunk;
+    for await (const line of readLines(response, silenceMaxMs)) yield JSON.parse(line) as LogChunk;
   } finally {
     response.destroy();
   }
@@ -164,3 +169,6 @@ function queryText(values: object): string {
   const pairs = Object.entries(values).filter(([, value]) => value !== undefined);
   return pairs.length === 0 ? '' : `?${pairs.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&')}`;
 }
+
+/** The coordinator sends an empty line every ten seconds. */
+const SILENCE_MAX_MS = 25_000;

@@ -32,7 +32,7 @@ export interface Exchange {
 export interface Transport {
   /** The answer's text, retried by C1. Errors: `COORDINATOR_UNREACHABLE`, `AUTH_REFUSED`, `API_REFUSED`. */
   call(exchange: Exchange): Promise<string>;
-  /** The open answer, retried by C1 until it begins. Errors as `call`. */
+  /** The open answer, retried by C1 until it begins. How long it may be silent is the reader's business. Errors as `call`. */
   open(exchange: Exchange): Promise<IncomingMessage>;
   /** The open answer, tried once. Errors as `call`. */
   openOnce(exchange: Exchange): Promise<IncomingMessage>;
@@ -79,6 +79,13 @@ export function createTransport(options: TransportOptions): Transport {
     throw refusal(status, await readAll(response), exchange, response.headers['retry-after']);
   };
 
+  const openStream = async (exchange: Exchange): Promise<IncomingMessage> => {
+    const response = await open(exchange);
+    // The limit of one try is no limit of an answer that stays open.
+    response.socket.setTimeout(0);
+    return response;
+  };
+
   const retried = <Value>(exchange: Exchange, attempt: () => Promise<Value>): Promise<Value> =>
     pRetry(attempt, {
       retries: (options.attemptsMax ?? ATTEMPTS_MAX) - 1,
@@ -100,8 +107,8 @@ export function createTransport(options: TransportOptions): Transport {
 
   return {
     call: (exchange) => retried(exchange, () => readOnce(exchange)),
-    open: (exchange) => retried(exchange, () => open(exchange)),
-    openOnce: open,
+    open: (exchange) => retried(exchange, () => openStream(exchange)),
+    openOnce: openStream,
     close() {
       closing.abort(unreachable(options.url, new Error('the client was closed')));
       agent.destroy();

@@ -10,7 +10,7 @@ import { CodedError, hasCode } from '@holdfast/kernel';
 import type { RunEnded, RunEvent } from '@holdfast/results';
 import type { RunId } from '@holdfast/model';
 import { readLines } from './lines.ts';
-import type { ResultPage, StreamLine, TaskView } from './shapes.ts';
+import type { ResultPage, RunView, StreamLine, TaskView } from './shapes.ts';
 import { isRetryable, type Transport } from './transport.ts';
 
 /** What happens to the stream itself, for people. */
@@ -62,6 +62,15 @@ export async function watchRun(transport: Transport, id: RunId, options: WatchOp
       await pause(retryInMs, options.signal);
     }
   }
+}
+
+/** Tells what is recorded by now: the run, its tasks, its results. Errors as `watchRun`. */
+export async function replayRun(transport: Transport, id: RunId, onEvent: (event: RunEvent) => void): Promise<void> {
+  const watch = { transport, id, options: { onEvent }, after: 0, listed: false, told: new Set<string>() };
+  const run = JSON.parse(await transport.call({ method: 'GET', path: `/api/v1/runs/${id}` })) as RunView;
+  onEvent({ e: 'run', state: run.state, counts: run.counts });
+  await listTasks(watch);
+  await pageResults(watch);
 }
 
 interface Watch {

@@ -195,3 +195,46 @@ test('client: closed while a call is tried again -> the call rejects at once, an
   await expect(call).rejects.toMatchObject({ code: 'COORDINATOR_UNREACHABLE', message: expect.stringContaining('closed') });
   expect(asked).toBeLessThanOrEqual(2);
 });
+
+test('logs: silent beyond the limit of one try, with empty lines between -> read to the end', async () => {
+  const { url } = await serve((_request, response) => {
+    response.writeHead(200);
+    let lines = 0;
+    const beats = setInterval(() => {
+      lines += 1;
+      if (lines < 12) return void response.write('\n');
+      clearInterval(beats);
+      response.end(`${JSON.stringify({ n: 1, text: 'late' })}\n`);
+    }, 10);
+  });
+  const client = createClient({ url, token: 't', silenceMaxMs: 50, attemptsMax: 1 });
+  const texts: string[] = [];
+  for await (const chunk of client.logs(run, { n: 1, follow: true })) texts.push(chunk.text);
+  expect(texts).toEqual(['late']);
+  client.close();
+});
+
+test('logs: nothing at all for too long -> STREAM_SILENT, however long one try may take', async () => {
+  const { url } = await serve((_request, response) => void response.writeHead(200).flushHeaders());
+  const client = createClient({ url, token: 't' });
+  const reading = client.logs(run, { n: 1, follow: true, silenceMaxMs: 50 });
+  await expect(reading.next()).rejects.toMatchObject({ code: 'STREAM_SILENT', retryable: true });
+  client.close();
+});
+
+test('replay: an interrupted run -> its state, its tasks, what was recorded; no stream is opened', async () => {
+  const paths: string[] = [];
+  const { url } = await serve((request, response) => {
+    paths.push((request.url ?? '').split('?', 1)[0]!);
+    const finished = { e: 'finished', n: 1, epoch: 1, worker: 'w', final: true, result: { outcome: 'passed', durationMs: 1, cases: [] } };
+    if (paths.length === 1) response.end(JSON.stringify({ state: 'interrupted', counts: { total: 1 } }));
+    else if (paths.length === 2) response.end(JSON.stringify({ tasks: [{ n: 1, name: 't', state: 'passed', kind: 'noop', predictedMs: 0, reason: null }] }));
+    else response.end(JSON.stringify({ events: [finished], after: 1, more: false }));
+  });
+  const client = createClient({ url, token: 't' });
+  const events: string[] = [];
+  await client.replay(run, (event) => events.push(event.e));
+  expect(events).toEqual(['run', 'task', 'finished']);
+  expect(paths).toEqual(['/api/v1/runs/r1', '/api/v1/runs/r1/tasks', '/api/v1/runs/r1/results']);
+  client.close();
+});

@@ -8,6 +8,7 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import type { LogChunk } from '@holdfast/client';
 import type { RunId } from '@holdfast/model';
 
@@ -17,7 +18,7 @@ export interface RunLogs {
   /** Resolves when everything appended so far is written. */
   flush(): Promise<void>;
   /** The kept lines of a task as bytes; undefined: it printed nothing. */
-  open(id: RunId, n: number): NodeJS.ReadableStream | undefined;
+  open(id: RunId, n: number): Readable | undefined;
   /** Chunks dropped so far. */
   readonly dropped: number;
 }

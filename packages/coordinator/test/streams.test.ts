@@ -1,6 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createClient } from '@holdfast/client';
 import type { RunEvent } from '@holdfast/results';
 import { expect, test } from 'vitest';
@@ -129,6 +131,51 @@ test('logs: kept per task, each chunk once, both streams apart, over a restart',
   expect(await read()).toEqual(['one\n', 'zwö\n']);
   expect(await read('err')).toEqual(['zwö\n']);
 });
+
+test('logs: followed while nothing is printed -> beats keep the stream, which ends with the task', async () => {
+  const { client, coordinator } = await startOne({ limits: { streamBeatEveryMs: 20 } });
+  const { id } = await client.submit({ name: 'r', tasks: tasks(1), seal: true });
+  const worker = await handWorker(coordinator.url, await coordinator.mintToken(['worker:register'], 'w'));
+  const lease = await worker.assigned(1);
+  const { promise: beaten, resolve } = Promise.withResolvers<void>();
+  const text: string[] = [];
+  const asked = get(`${coordinator.url}/api/v1/runs/${id}/logs?n=1&follow=1`, {
+    headers: { authorization: `Bearer ${coordinator.adminToken}` },
+  });
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  response.setEncoding('utf8').on('data', (chunk: string) => {
+    text.push(chunk);
+    if (text.join('').startsWith('\n\n')) resolve();
+  });
+  await beaten;
+  worker.finish(lease);
+  await once(response, 'end');
+  expect(text.join('').trim()).toBe('');
+});
+
+test.runIf(existsSync('/proc/self/fd'))('logs: the reader leaves in the middle -> the file is closed', async () => {
+  const { client, dataFolder } = await startOne();
+  const { id } = await client.submit({ name: 'r', tasks: tasks(1), seal: true });
+  const path = join(dataFolder, 'runs', id, 'logs', '1.ndjson');
+  mkdirSync(dirname(path), { recursive: true });
+  const line = (offset: number): string => `${JSON.stringify({ n: 1, epoch: 1, stream: 'out', text: 'x'.repeat(8192), offset })}\n`;
+  // More than all buffers between the two ends hold.
+  writeFileSync(path, Array.from({ length: 4000 }, (_, index) => line(index * 8192)).join(''));
+  const isOpen = (): boolean => readdirSync('/proc/self/fd').some((fd) => linkOf(`/proc/self/fd/${fd}`) === path);
+  const reading = client.logs(id, { n: 1 });
+  await reading.next();
+  expect(isOpen()).toBe(true);
+  await reading.return(undefined);
+  await eventually('the file to be closed', () => (isOpen() ? undefined : true));
+});
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
 
 test('L2 logs: more than an attempt may keep -> the first part, and a line that says so', async () => {
   const { client, coordinator } = await startOne({ limits: { logBytesPerAttemptMax: 8 } });

@@ -32,6 +32,8 @@ export interface FollowOptions {
   readonly reporter: Reporter;
   readonly folder: string;
   readonly failFast: boolean;
+  /** Nobody works on the run: what is recorded is told, and its end is not waited for. */
+  readonly replay?: boolean;
   /** Aborted when the run was interrupted: what is known by then is the end. */
   readonly signal: AbortSignal;
   /** Rejects when the run cannot go on: what is known by then is the end, and its error is told. Absent: it never breaks. */
@@ -85,11 +87,14 @@ export async function followRun(options: FollowOptions): Promise<Followed> {
   const breakage = new AbortController();
   options.broken?.catch((error: unknown) => breakage.abort(error));
   try {
-    await client.watchRun(id, {
-      onEvent: take,
-      onNotice: tellCuts(options.say),
-      signal: AbortSignal.any([options.signal, breakage.signal]),
-    });
+    if (options.replay) await client.replay(id, take);
+    else {
+      await client.watchRun(id, {
+        onEvent: take,
+        onNotice: tellCuts(options.say),
+        signal: AbortSignal.any([options.signal, breakage.signal]),
+      });
+    }
   } catch (error) {
     if (!options.signal.aborted && !breakage.signal.aborted) throw error;
     if (!breakage.signal.aborted) {

@@ -84,19 +84,18 @@ export async function reportVerb(name: string | undefined, flags: InspectFlags, 
   }
   const fleet = await startLocalFleet({ data: folder.data, logLevel: 'warn' });
   try {
-    return await reportOn(fleet.client, runId(record.id), flags, io);
+    return await reportOn(fleet.client, runId(record.id), flags, io, false);
   } finally {
     await fleet.close();
   }
 }
 
-async function reportOn(client: Client, id: RunId, flags: InspectFlags, io: Console): Promise<number> {
+/** `manned`: workers may be there, so that a run that goes on comes to an end. */
+async function reportOn(client: Client, id: RunId, flags: InspectFlags, io: Console, manned = true): Promise<number> {
   const run = await client.run(id);
   const controller = new AbortController();
   const stop = (): void => controller.abort();
   process.once('SIGINT', stop);
-  // Nobody works on it: waiting for its end would be waiting for ever.
-  if (run.state === 'interrupted') controller.abort();
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-report-'));
   const command = run.name;
   const followed = await followRun({
@@ -115,6 +114,8 @@ async function reportOn(client: Client, id: RunId, flags: InspectFlags, io: Cons
     folder,
     failFast: false,
     passWithNoTests: false,
+    // Waiting for its end would be waiting for ever.
+    replay: run.state === 'interrupted' || (!manned && run.endedWall === null),
     signal: controller.signal,
     say: (line) => io.say(line),
   });

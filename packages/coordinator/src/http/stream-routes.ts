@@ -58,7 +58,7 @@ export function addStreamRoutes(routes: Routes, ports: CallPorts, queries: Queri
     const task = await queries.task(id, n);
     if (!task) throw new HttpProblem(404, 'no such task');
     const follow = call.context.req.query('follow') === '1' && state !== 'finished' && state !== 'cancelled' && !TERMINAL.has(task.state);
-    await writeLogs(call.context.env.outgoing, { id, n, which, follow }, events, logs, (stop) => {
+    await writeLogs(call.context.env.outgoing, { id, n, which, follow, beatEveryMs: ports.limits.streamBeatEveryMs }, events, logs, (stop) => {
       open.set(stop, call.principal.keyId);
       return () => open.delete(stop);
     });
@@ -83,6 +83,8 @@ interface LogRequest {
   readonly n: number;
   readonly which: 'out' | 'err' | undefined;
   readonly follow: boolean;
+  /** An empty line at least that often: both ends notice a dead connection, and readers of NDJSON pass it over. */
+  readonly beatEveryMs: number;
 }
 
 async function writeLogs(
@@ -112,8 +114,10 @@ async function writeLogs(
         if (response.writableLength > FOLLOW_BACKLOG_MAX || (live?.length ?? 0) > LIVE_MAX) stop.cut();
       })
     : () => undefined;
+  const beats = setInterval(() => response.write('\n'), request.beatEveryMs);
   const stop = {
     cut: (): void => {
+      clearInterval(beats);
       unwatch();
       unregister();
       response.end();
@@ -125,11 +129,16 @@ async function writeLogs(
   await logs.flush();
   const file = logs.open(request.id, request.n);
   if (file) {
-    for await (const line of createInterface({ input: file, crlfDelay: Infinity })) {
-      if (response.destroyed) break;
-      const chunk = parseChunk(line);
-      if (chunk) write(chunk);
-      if (response.writableNeedDrain) await new Promise((resume) => response.once('drain', resume).once('close', resume));
+    try {
+      for await (const line of createInterface({ input: file, crlfDelay: Infinity })) {
+        if (response.destroyed) break;
+        const chunk = parseChunk(line);
+        if (chunk) write(chunk);
+        if (response.writableNeedDrain) await drained(response);
+      }
+    } finally {
+      // A reader that left in the middle leaves it open.
+      file.destroy();
     }
   }
   const kept = live;
@@ -137,6 +146,16 @@ async function writeLogs(
   for (const event of kept) tell(event);
   if (!request.follow) stop.cut();
 }
+
+const drained = (response: ServerResponse): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+    if (response.destroyed) done();
+  });
 
 const STREAMS_MAX = 512;
 const FOLLOW_BACKLOG_MAX = 8_388_608;
