@@ -59,6 +59,9 @@ export function createWorker(world: World, id: string, slots: number): WorkerPro
       execution.to = time.now();
       for (const checker of checkers) checker.stopped?.(execution);
     },
+    ended(lease, result) {
+      for (const checker of checkers) checker.attemptEnded?.(lease, result);
+    },
     checkpointSettled(lease, seq) {
       for (const checker of checkers) checker.checkpointSettled?.(lease, seq);
     },

@@ -43,7 +43,10 @@ export interface CoordinatorProcess {
   accept(open: (end: LinkEnd) => Wire): Wire | undefined;
   /** Calls `answer` with undefined when the outcome is unknown. False: nobody listens. */
   ask(request: ClientRequest, answer: (reply: ClientReply | undefined) => void): boolean;
-  deathReported(worker: string, incarnation: string): void;
+  /** `principal`: who says so; absent: the host itself. */
+  deathReported(worker: string, incarnation: string, principal?: string): void;
+  /** A link past the network that says these words and hears nothing. Returns a way to say more. */
+  intrude(principal: string, first: WorkerFrame): (frame: WorkerFrame) => void;
   heal(): void;
   readonly up: boolean;
   readonly node: CoordinatorNode | undefined;
@@ -207,8 +210,22 @@ export function createCoordinatorProcess(options: SimulationOptions, ports: Coor
       self.driver.offer({ kind: 'requested', token, principal: 'p', request });
       return true;
     },
-    deathReported(worker, incarnation) {
-      current?.driver.offer({ kind: 'deathReported', worker: workerId(worker), incarnation: life(incarnation), reason: 'reaped' });
+    deathReported(worker, incarnation, principal) {
+      const by = principal === undefined ? {} : { principal };
+      current?.driver.offer({ kind: 'deathReported', worker: workerId(worker), incarnation: life(incarnation), reason: 'reaped', ...by });
+    },
+    intrude(principal, first) {
+      const self = current;
+      const link = ++links;
+      const say = (frame: WorkerFrame): void => {
+        if (current === self) self?.driver.offer({ kind: 'frameReceived', link, frame });
+      };
+      self?.driver.offer({ kind: 'linkOpened', link, principal, session: `s${link}`, token: `t${link}` });
+      say(first);
+      time.after(INTRUDED_MS, () => {
+        if (current === self) self?.driver.offer({ kind: 'linkClosed', link, reason: 'gone' });
+      });
+      return say;
     },
     heal() {
       healed = true;
@@ -221,6 +238,8 @@ export function createCoordinatorProcess(options: SimulationOptions, ports: Coor
     },
   };
 }
+
+const INTRUDED_MS = 5000;
 
 /** An op for the story: its name and ids. */
 export function digest(op: Op): string {

@@ -1,6 +1,14 @@
 /** Attempts that take time and end in seeded ways, on whatever worker they run. */
 import type { Random } from '@holdfast/kernel';
-import { type AttemptEvent, type AttemptOrder, type AttemptOutcome, type CaseResult, type LeaseKey, leaseText } from '@holdfast/model';
+import {
+  type AttemptEvent,
+  type AttemptOrder,
+  type AttemptOutcome,
+  type AttemptResult,
+  type CaseResult,
+  type LeaseKey,
+  leaseText,
+} from '@holdfast/model';
 import { isLarge, largeCases, largeLog, largeState, type Sizes } from './sizes.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -37,6 +45,7 @@ export interface FakeExecutorPorts {
   report(event: AttemptEvent): void;
   started(order: AttemptOrder): void;
   stopped(lease: LeaseKey): void;
+  ended(lease: LeaseKey, result: AttemptResult): void;
 }
 
 export function createFakeExecutor(ports: FakeExecutorPorts): FakeExecutor {
@@ -48,7 +57,9 @@ export function createFakeExecutor(ports: FakeExecutorPorts): FakeExecutor {
     for (const cancel of attempt.cancel) cancel();
     attempts.delete(leaseText(attempt.order));
     ports.stopped({ run, n, epoch });
-    ports.report({ kind: 'ended', lease: { run, n, epoch }, result: { outcome, durationMs: 1, cases } });
+    const result = { outcome, durationMs: 1, cases };
+    ports.ended({ run, n, epoch }, result);
+    ports.report({ kind: 'ended', lease: { run, n, epoch }, result });
   }
 
   function go(attempt: Attempt): void {

@@ -1,8 +1,10 @@
 /** What goes wrong, and when: each kind of fault has its own seeded stream, so that adding one does not move the others. */
 import type { Random } from '@holdfast/kernel';
+import type { MemoryStore } from '@holdfast/task-store/memory';
 import type { CoordinatorProcess } from './coordinator-process.ts';
 import { exponential, type Network } from './network.ts';
 import type { SimulationOptions } from './options.ts';
+import { intrude } from './stranger.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
@@ -12,6 +14,7 @@ export interface FaultPorts {
   readonly network: Network;
   readonly coordinator: CoordinatorProcess;
   readonly workers: readonly WorkerProcess[];
+  readonly store: MemoryStore;
   tell(what: string): void;
   /** Executions of this life can no longer be ended by its own clock. */
   stalled(incarnation: string): void;
@@ -93,6 +96,7 @@ export function createFaultPlan(options: SimulationOptions, ports: FaultPorts): 
       repeat('burst', faults.burstEvery, (chance) =>
         someWire(chance)?.slow(chance.pick(['up', 'down'] as const), chance.below(15_000), chance.below(10_000)),
       );
+      repeat('stranger', faults.strangerEvery, (chance) => intrude(ports, chance));
       repeat('stall', faults.stallEvery, (chance) => {
         const by = chance.below(chance.chance(0.2) ? 30_000 : 3000);
         const victim = chance.below(workers.length + 1);

@@ -5,7 +5,7 @@
  * H2 The first violation ends the run.
  */
 import type { Op, Verdict } from '@holdfast/committer';
-import type { LeaseKey, OnDisconnect } from '@holdfast/model';
+import type { AttemptResult, LeaseKey, OnDisconnect } from '@holdfast/model';
 import { hash32 } from '@holdfast/kernel';
 import type { TaskRows } from '@holdfast/task-store';
 
@@ -54,6 +54,8 @@ export interface Checker {
   sent?(way: 'up' | 'down', wire: number, text: string): void;
   started?(execution: Execution, resumedAt: number | undefined): void;
   stopped?(execution: Execution): void;
+  /** An attempt has ended with this result, as its executor told it. */
+  attemptEnded?(lease: LeaseKey, result: AttemptResult): void;
   /** A checkpoint was acknowledged to its attempt. */
   checkpointSettled?(lease: LeaseKey, seq: number): void;
   sized?(sizes: Readonly<Record<string, number>>): void;

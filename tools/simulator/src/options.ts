@@ -12,6 +12,8 @@ export interface Faults {
   readonly halfOpenEvery: number;
   readonly burstEvery: number;
   readonly stallEvery: number;
+  /** A stranger with a valid token speaks for what is not its own. */
+  readonly strangerEvery: number;
   /** Chances, 0..1. */
   readonly crashAtCommit: number;
   readonly commitFails: number;
@@ -56,6 +58,7 @@ export const NO_FAULTS: Faults = {
   halfOpenEvery: 0,
   burstEvery: 0,
   stallEvery: 0,
+  strangerEvery: 0,
   crashAtCommit: 0,
   commitFails: 0,
   dialRefused: 0,
@@ -92,6 +95,7 @@ export function optionsOf(seed: string, random: Random): SimulationOptions {
     requestLost: maybe(chance(0.3)),
     deathReported: maybe(chance(1)),
     neverRestarted: maybe(chance(0.5)),
+    strangerEvery: maybe(every(1000, 20_000)),
   };
   return {
     seed,

@@ -10,6 +10,7 @@ import { createMemoryStore } from '@holdfast/task-store/memory';
 import { createAcceptedChecker } from './checkers/accepted.ts';
 import { createExecutionCheckers } from './checkers/executions.ts';
 import { createHeldCheckers } from './checkers/held.ts';
+import { createHolderCheckers } from './checkers/holders.ts';
 import { createLeaseCheckers } from './checkers/leases.ts';
 import { createLivenessChecker, createMemoryChecker } from './checkers/quiet.ts';
 import { createReplayChecker } from './checkers/replay.ts';
@@ -56,6 +57,12 @@ function createCluster(seed: string, verbose: ((line: string) => void) | undefin
   const covered: Record<string, number> = {};
   const cover = (what: string): void => void (covered[what] = (covered[what] ?? 0) + 1);
 
+  const tellNote = (who: string, what: string): void => {
+    tell(who, what);
+    const note = /^([a-z]+\.[A-Za-z]+) \{/.exec(what)?.[1];
+    if (note) cover(note);
+  };
+
   const network = createNetwork(options, time, random.fork('network'), (way, wire, text) => {
     tell(way === 'up' ? `>${wire}` : `<${wire}`, text.length > 160 ? `${text.slice(0, 160)}… ${text.length}` : text);
     for (const checker of checkers) checker.sent?.(way, wire, text);
@@ -64,11 +71,7 @@ function createCluster(seed: string, verbose: ((line: string) => void) | undefin
     time,
     store,
     random: random.fork('coordinator'),
-    tell(what) {
-      tell('c', what);
-      const note = /^([a-z]+\.[A-Za-z]+) \{/.exec(what)?.[1];
-      if (note) cover(note);
-    },
+    tell: (what) => tellNote('c', what),
     committed(op, verdict) {
       cover(`${op.op} ${verdict.kind === 'applied' ? 'applied' : verdict.reason}`);
       tell('store', `${digest(op)}: ${verdict.kind === 'applied' ? 'applied' : verdict.reason}`);
@@ -91,7 +94,7 @@ function createCluster(seed: string, verbose: ((line: string) => void) | undefin
     store,
     checkers,
     open,
-    tell,
+    tell: tellNote,
     healed: () => phase.healed,
     left(worker, code) {
       cover(`worker left with ${code}`);
@@ -106,6 +109,7 @@ function createCluster(seed: string, verbose: ((line: string) => void) | undefin
     network,
     coordinator,
     workers,
+    store,
     tell: (what) => tell('fault', what),
     stalled(incarnation) {
       for (const execution of open.values()) if (execution.incarnation === incarnation) execution.stalled = true;
@@ -193,13 +197,15 @@ export function simulate(seed: string, verbose?: (line: string) => void): Simula
 function createCheckers(options: SimulationOptions, slots: readonly number[]): Checker[] {
   const total = slots.reduce((sum, each) => sum + each, 0);
   // A lease stays in memory while its end is on the way to the store, so more than the slots are justified.
-  const sizes = { workers: options.workers, runs: options.runs, delays: options.runs * options.tasksMax, leases: total * 3 };
+  // One more worker: the stranger.
+  const sizes = { workers: options.workers + 1, runs: options.runs, delays: options.runs * options.tasksMax, leases: total * 3 };
   return [
     ...createAcceptedChecker(),
     ...createLeaseCheckers(),
     createReplayChecker(),
     ...createHeldCheckers(),
     ...createExecutionCheckers(),
+    ...createHolderCheckers(),
     createLivenessChecker(),
     createMemoryChecker(sizes),
   ];

@@ -1,6 +1,6 @@
 /** A worker as a process: one life after another under one id, each with its own incarnation, executor and wires. */
 import { createRandom, drive, type Driver, type Random } from '@holdfast/kernel';
-import { type AttemptOrder, incarnation, type LeaseKey, leaseText, workerId } from '@holdfast/model';
+import { type AttemptOrder, type AttemptResult, incarnation, type LeaseKey, leaseText, workerId } from '@holdfast/model';
 import { type CoordinatorFrame, coordinatorFrame, decodeFrame } from '@holdfast/protocol';
 import { createWorkerNode, type WorkerEffect, type WorkerInput, type WorkerNode } from '@holdfast/worker-core';
 import { createFakeExecutor, type FakeExecutor } from './fake-executor.ts';
@@ -18,6 +18,7 @@ export interface WorkerPorts {
   dial(end: LinkEnd, answer: (wire: Wire | undefined) => void): void;
   started(order: AttemptOrder, incarnation: string): void;
   stopped(lease: LeaseKey, incarnation: string): void;
+  ended(lease: LeaseKey, result: AttemptResult): void;
   checkpointSettled(lease: LeaseKey, seq: number): void;
   crashed(error: unknown): void;
   /** The process ended by itself; `code` as the node said. */
@@ -82,6 +83,7 @@ export function createWorkerProcess(id: string, slots: number, options: Simulati
       report: (event) => driver.offer({ kind: 'attempted', event }),
       started: (order) => ports.started(order, name),
       stopped: (lease) => ports.stopped(lease, name),
+      ended: ports.ended,
     });
     const self: Life = { incarnation: name, node, driver, local, executor, wires: new Map() };
     current = self;

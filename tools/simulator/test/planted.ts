@@ -68,6 +68,33 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     foundBy: ['G5 results'],
   },
   {
+    name: 'a lease may be spoken for by anybody',
+    patches: [{ file: ATTEMPT_OPS, find: 'if (attempt?.worker !== key.worker) return', replace: 'if (!attempt) return' }],
+    foundBy: ['G21 holders', 'G5 results'],
+  },
+  {
+    name: 'a worker is whoever says so',
+    patches: [
+      {
+        file: ATTEMPT_OPS,
+        find: "  if (known && known.principal !== op.principal) return refused('other_principal');\n",
+        replace: '',
+      },
+    ],
+    foundBy: ['G21 holders'],
+  },
+  {
+    name: 'of a large result only the last part is kept',
+    patches: [
+      {
+        file: LEASES,
+        find: '{ ...given, cases: [...ahead.flat(), ...given.cases] }',
+        replace: '{ ...given, cases: given.cases }',
+      },
+    ],
+    foundBy: ['whole results'],
+  },
+  {
     name: 'a grant does not raise the epoch',
     patches: [{ file: ATTEMPT_OPS, find: '    const epoch = task.epoch + 1;\n', replace: '    const epoch = Math.max(1, task.epoch);\n' }],
     foundBy: ['G6 epochs'],

@@ -64,7 +64,7 @@ export function createLeaseCheckers(): Checker[] {
   function finished(op: Fields, applied: boolean, reason: string): void {
     const task = taskOf(op.run, op.n);
     const text = `${op.run}.${op.n}.${op.epoch}`;
-    const out = task.out.has(op.epoch) && !task.terminal;
+    const out = task.out.get(op.epoch) === String(op.worker) && !task.terminal;
     counts.results += 1;
     if (applied !== out)
       throw new Violation(
@@ -86,7 +86,7 @@ export function createLeaseCheckers(): Checker[] {
   function ended(op: Fields, name: string, applied: boolean): void {
     const task = taskOf(op.run, op.n);
     const text = `${op.run}.${op.n}.${op.epoch}`;
-    const out = task.out.has(op.epoch) && !task.terminal;
+    const out = task.out.get(op.epoch) === String(op.worker) && !task.terminal;
     if (applied !== out)
       throw new Violation('G5 results', `${name} of ${text} was ${applied ? 'applied' : 'refused'}, it is ${out ? '' : 'not '}out`);
     if (!applied) return;
