@@ -42,6 +42,7 @@ test.each([
   expect(interrupts.signal.aborted).toBe(false);
   told.resolve();
   await aborted(interrupts.signal);
+  await interrupts.settled;
   raise('SIGINT');
   expect(calls).toEqual([`interrupt ${name}`, `leave ${code}`]);
 });

@@ -47,3 +47,22 @@ test.each([
   await addRest(client, runId('r'), tasksOf(2500), have);
   expect(told).toEqual(expected);
 });
+
+test('stopped while a piece is under way -> the rest and the seal are left out, also when that piece is refused', async () => {
+  for (const refused of [false, true]) {
+    const { client, told } = createKeeper();
+    let isStopped = false;
+    const { addTasks } = client;
+    const stopping = {
+      ...client,
+      addTasks: async (...given: Parameters<Client['addTasks']>) => {
+        isStopped = true;
+        if (refused) throw new Error('the run was interrupted');
+        await addTasks(...given);
+      },
+    };
+    const options = { name: 'n', spec: {}, tasks: tasksOf(2500), key: 'k', stopped: () => isStopped };
+    expect(await submitRun(stopping, options)).toBe('r');
+    expect(told).toEqual(['submit 1000 open k', ...(refused ? [] : ['add 1000 from 1000'])]);
+  }
+});

@@ -3,6 +3,8 @@
 export interface Interrupts {
   /** Aborted once the run was told. */
   readonly signal: AbortSignal;
+  /** Resolves with the signal's abortion: the run was told, or could not be. */
+  readonly settled: Promise<void>;
   /** The exit code of the signal, if one came. */
   code(): number | undefined;
   dispose(): void;
@@ -14,6 +16,7 @@ export interface Interrupts {
  */
 export function listenForInterrupts(interrupt: (name: string) => Promise<void>, leave: (code: number) => void): Interrupts {
   const controller = new AbortController();
+  const settled = new Promise<void>((resolve) => controller.signal.addEventListener('abort', () => resolve(), { once: true }));
   let code: number | undefined;
   const onSignal = (name: NodeJS.Signals): void => {
     if (code !== undefined) return leave(code);
@@ -27,6 +30,7 @@ export function listenForInterrupts(interrupt: (name: string) => Promise<void>, 
   process.on('SIGTERM', onSignal);
   return {
     signal: controller.signal,
+    settled,
     code: () => code,
     dispose() {
       process.off('SIGINT', onSignal);

@@ -10,6 +10,7 @@ import { connect, type ConnectionFlags } from '../connection.ts';
 import { type Console, table } from '../console.ts';
 import { EXIT, usageError } from '../exit.ts';
 import { startLocalFleet } from '../local/local-fleet.ts';
+import { commandName } from '../run/command-name.ts';
 import { createReporters, followRun } from '../run/follow.ts';
 import { projectFolder } from '../run/project-folder.ts';
 import { latestRunFolder, readRecord } from '../run/run-folder.ts';
@@ -109,7 +110,7 @@ async function reportOn(client: Client, id: RunId, flags: InspectFlags, io: Cons
       folder,
       cwd: process.cwd(),
       logs: 'none',
-      again: `holdfast run --last-failed -- ${command}`,
+      again: `${commandName(process.env)} run --last-failed -- ${command}`,
     }),
     folder,
     failFast: false,

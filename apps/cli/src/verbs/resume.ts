@@ -9,6 +9,7 @@ import { connect, type ConnectionFlags } from '../connection.ts';
 import type { Console } from '../console.ts';
 import { usageError } from '../exit.ts';
 import { type LocalFleet, startLocalFleet } from '../local/local-fleet.ts';
+import { commandName } from '../run/command-name.ts';
 import { createReporters, followRun } from '../run/follow.ts';
 import { listenForInterrupts } from '../run/interrupts.ts';
 import { projectFolder } from '../run/project-folder.ts';
@@ -88,8 +89,8 @@ async function goOn({ client, id, record, folder, cache, reporters, io, fleet }:
   else {
     io.say(`holdfast: ${run.name}: ${run.counts.total - run.counts.remaining} of ${run.counts.total} done, going on`);
     await client.resume(id);
-    // Its process died before all tasks were handed over.
-    if (run.state === 'open' && record) await addRest(client, id, record.tasks, run.counts.total);
+    // Its process died, or was interrupted, before all tasks were handed over.
+    if (!run.sealed && record) await addRest(client, id, record.tasks, run.counts.total);
   }
   const interrupts = listenForInterrupts(
     () => client.interrupt(id),
@@ -108,7 +109,7 @@ async function goOn({ client, id, record, folder, cache, reporters, io, fleet }:
         folder,
         cwd: record?.cwd ?? process.cwd(),
         logs: 'none',
-        again: `holdfast run --last-failed -- ${command.join(' ')}`,
+        again: `${commandName(process.env)} run --last-failed -- ${command.join(' ')}`,
       }),
       folder,
       failFast: false,

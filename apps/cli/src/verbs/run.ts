@@ -11,8 +11,9 @@ import { cacheFolder, readHistory, writeHistory } from '@holdfast/results/files'
 import type { Console } from '../console.ts';
 import { EXIT, usageError } from '../exit.ts';
 import { type LocalFleet, startLocalFleet } from '../local/local-fleet.ts';
+import { commandName } from '../run/command-name.ts';
 import { createReporters, type Followed, followRun } from '../run/follow.ts';
-import { listenForInterrupts } from '../run/interrupts.ts';
+import { type Interrupts, listenForInterrupts } from '../run/interrupts.ts';
 import { type Plan, planRun } from '../run/plan.ts';
 import { projectFolder } from '../run/project-folder.ts';
 import { createRunFolder, type RunFolder, type RunRecord, writeRecord } from '../run/run-folder.ts';
@@ -144,20 +145,39 @@ async function submitAndFollow(
     fingerprint = { fingerprint: place.fingerprint };
   }
   const out = settings.out === undefined ? folder.path : resolve(settings.out);
-  const submitted = submitRun(client, {
-    name: plan.title.slice(0, 512),
-    spec,
-    ...fingerprint,
-    tasks,
-    key: randomUUID(),
-    accepted: (accepted) => writeRecord(folder, { ...record, id: accepted, spec }),
-  });
-  const id = await (fleet ? Promise.race([submitted, fleet.failed]) : submitted);
-  const followed = await followToEnd(client, id, session, out, flags, fleet);
+  const known = Promise.withResolvers<RunId>();
+  const interrupts = listenForInterrupts(
+    async (name) => {
+      io.say(`holdfast: ${name}: stopping; a second signal leaves at once`);
+      // It may be on its way to the coordinator.
+      await client.interrupt(await known.promise);
+    },
+    (code) => process.exit(code),
+  );
+  let id: RunId;
+  let followed: Followed;
+  try {
+    const submitted = submitRun(client, {
+      name: plan.title.slice(0, 512),
+      spec,
+      ...fingerprint,
+      tasks,
+      key: randomUUID(),
+      accepted(accepted) {
+        writeRecord(folder, { ...record, id: accepted, spec });
+        known.resolve(accepted);
+      },
+      stopped: () => interrupts.code() !== undefined,
+    });
+    id = await (fleet ? Promise.race([submitted, fleet.failed]) : submitted);
+    followed = await followToEnd(client, id, session, out, interrupts, fleet);
+  } finally {
+    interrupts.dispose();
+  }
   if (flags.json) io.print(readFileSync(followed.report, 'utf8').trimEnd());
   writeHistory(session.cache, updateHistory(readHistory(session.cache).history, runDurations(id, followed.fold)));
   if (followed.verdict.kind === 'interrupted') {
-    io.say(`holdfast: go on with: holdfast resume ${settings.connect === undefined ? folder.name : `${id} --connect ${settings.connect}`}`);
+    io.say(`holdfast: go on with: ${commandName(process.env)} resume ${settings.connect === undefined ? folder.name : `${id} --connect ${settings.connect}`}`);
   }
   return followed.exitCode;
 }
@@ -167,42 +187,35 @@ async function followToEnd(
   id: RunId,
   session: Session,
   out: string,
-  flags: RunFlags,
+  interrupts: Interrupts,
   fleet: LocalFleet | undefined,
 ): Promise<Followed> {
-  const { settings, plan } = session;
-  const interrupts = listenForInterrupts(
-    (name) => {
-      session.io.say(`holdfast: ${name}: stopping; a second signal leaves at once`);
-      return client.interrupt(id);
-    },
-    (code) => process.exit(code),
-  );
-  try {
-    const followed = await followRun({
-      client,
-      id,
-      title: plan.title,
-      command: session.command,
-      startedAt: session.startedAt.toISOString(),
-      reporter: createReporters({
-        names: settings.reporter ?? [],
-        folder: out,
-        cwd: plan.cwd,
-        logs: flags.logs ? 'all' : 'none',
-        again: againCommand(session),
-      }),
+  const { settings, flags, plan } = session;
+  // Its tasks were not all handed over: nothing is followed before the coordinator has stopped what began.
+  const isCutShort = interrupts.code() !== undefined;
+  if (isCutShort) await interrupts.settled;
+  const followed = await followRun({
+    client,
+    id,
+    title: plan.title,
+    command: session.command,
+    startedAt: session.startedAt.toISOString(),
+    reporter: createReporters({
+      names: settings.reporter ?? [],
       folder: out,
-      failFast: settings.failFast || plan.takenOver.failFast === true,
-      signal: interrupts.signal,
-      passWithNoTests: plan.suite?.options?.['passWithNoTests'] === true,
-      ...(fleet ? { broken: fleet.failed, takeDown: () => fleet.takeDown() } : {}),
-      say: (line) => session.io.say(line),
-    });
-    return { ...followed, exitCode: interrupts.code() ?? followed.exitCode };
-  } finally {
-    interrupts.dispose();
-  }
+      cwd: plan.cwd,
+      logs: flags.logs ? 'all' : 'none',
+      again: againCommand(session),
+    }),
+    folder: out,
+    failFast: settings.failFast || plan.takenOver.failFast === true,
+    replay: isCutShort,
+    signal: interrupts.signal,
+    passWithNoTests: plan.suite?.options?.['passWithNoTests'] === true,
+    ...(fleet ? { broken: fleet.failed, takeDown: () => fleet.takeDown() } : {}),
+    say: (line) => session.io.say(line),
+  });
+  return { ...followed, exitCode: interrupts.code() ?? followed.exitCode };
 }
 
 function tellNotes(io: Console, notes: readonly string[]): void {
@@ -234,7 +247,7 @@ function opening(session: Session, tasks: readonly TaskInput[], runner: string):
 /** The command line that runs only what failed. */
 function againCommand(session: Session): string {
   const { settings, flags } = session;
-  const words = ['holdfast run --last-failed'];
+  const words = [`${commandName(process.env)} run --last-failed`];
   if (settings.files) words.push(...settings.files.map((glob) => `--files '${glob}'`));
   if (flags.commands !== undefined) words.push(`--commands ${flags.commands}`);
   if (flags.modules) words.push(...flags.modules.map((glob) => `--modules '${glob}'`));
