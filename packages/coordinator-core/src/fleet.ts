@@ -43,6 +43,8 @@ export interface Worker {
   classes: readonly string[];
   session: ServerSession | undefined;
   link: number | undefined;
+  /** The latest link over which this life said hello; 0: over none since this coordinator began. */
+  helloLink: number;
   suspect: boolean;
   draining: boolean;
   /** This life is over: it said goodbye, or its death was reported. */
@@ -81,6 +83,7 @@ export function createWorker(row: WorkerRow, registration: Registration, now: Mo
     classes: classesOf(registration),
     session: undefined,
     link: undefined,
+    helloLink: 0,
     suspect: false,
     draining: false,
     left: false,

@@ -3,7 +3,8 @@
  *
  * E1 A hello is committed before its welcome (S3); hellos of one worker are answered in order.
  * E2 A new session begins with an inventory (S4), and with `drain` if that was asked for.
- * E3 A worker is remembered while it has a session, a lease, or a claim that may bring one.
+ * E3 A process begins when the one before it is gone, so the later link is the later process: a first hello that comes late loses.
+ * E4 A worker is remembered while it has a session, a lease, or a claim that may bring one.
  */
 import { durationMs, type DurationMs } from '@holdfast/kernel';
 import { type Incarnation, incarnation, leaseText, type WorkerId, workerId } from '@holdfast/model';
@@ -95,6 +96,8 @@ export function createLinks(shared: Shared, leases: Leases): Links {
       shared.note('warn', 'link.version', { worker: hello.worker, protocol: hello.protocol.join(', ') });
       return close(number, CLOSE.version, `protocol version ${hello.protocol.join(', ')} offered, ${spoken} spoken here`);
     }
+    const present = workers.get(hello.worker);
+    if (present && present.incarnation !== hello.incarnation && number < present.helloLink) return turnAway(number, hello, 'superseded');
     link.greeting = true;
     const op = {
       op: 'task.hello',
@@ -113,7 +116,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     });
   }
 
-  /** The store has refused the hello: only this link ends, whoever has the session keeps it. */
+  /** The hello is refused: only this link ends, whoever has the session keeps it. */
   function turnAway(number: number, hello: Hello, reason: string): void {
     shared.note('warn', 'hello.refused', { worker: hello.worker, incarnation: hello.incarnation, reason });
     if (reason === 'superseded') return close(number, CLOSE.superseded, 'a later process of this worker was here');
@@ -127,6 +130,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     const life = incarnation(hello.incarnation);
     if (worker.incarnation !== life) newLife(worker, life);
     worker.sessionEpoch = applied.sessionEpoch;
+    worker.helloLink = Math.max(worker.helloLink, number);
     setRegistration(worker, hello.registration);
     worker.capacity = hello.registration.slots;
     if (worker.left) worker.draining = false;
@@ -166,6 +170,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     shared.note('info', 'worker.newLife', { worker: worker.id, incarnation: life });
     if (worker.link !== undefined && links.has(worker.link)) close(worker.link, CLOSE.superseded, 'a newer process of this worker');
     worker.incarnation = life;
+    worker.helloLink = 0;
     worker.draining = false;
     worker.session = undefined;
     worker.link = undefined;
