@@ -107,8 +107,8 @@ export const WORKER_SETTINGS = {
     }),
     'what tasks may do on this machine',
   ),
-  /** Folder of the spool. */
-  data: withDefault(text('a folder'), '.holdfast', 'folder of the spool'),
+  /** Folder of what the worker keeps: its id and its logs. */
+  data: withDefault(text('a folder'), '.holdfast', "folder of the worker's id and logs"),
   /** How much is logged on stderr. */
   logLevel: withDefault(LEVELS, 'info', 'how much is logged on stderr'),
 } as const;

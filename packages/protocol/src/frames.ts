@@ -50,7 +50,7 @@ const beat = z.object({
   n: count,
   a: acks,
   held: z.object({ count, hash: count }),
-  /** Leases beyond those held that the worker would take now. 0 while draining or when the spool is full. */
+  /** Leases beyond those held that the worker would take now. 0 while draining. */
   credits: z.int().min(0).max(4096),
 });
 

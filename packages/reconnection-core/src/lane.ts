@@ -3,7 +3,7 @@
  *
  * N1 Order is kept inside a lane; a lower lane leaves only when all higher ones are empty.
  * N2 Only `background` forgets: past its bounds the oldest goes, counted. The others are bounded by whoever offers
- *    (credits, spool); past `queuedBytesMax` or `queuedMessagesMax` the node is wrong and stops.
+ *    (credits); past `queuedBytesMax` or `queuedMessagesMax` the node is wrong and stops.
  */
 import { CodedError } from '@holdfast/kernel';
 import { createFifo, type Fifo } from './fifo.ts';
