@@ -9,6 +9,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Incarnation, incarnation, type SuiteSpec, type WorkerId, workerId } from '@holdfast/model';
@@ -97,14 +98,14 @@ export function startWorkerPool(options: PoolOptions, events: PoolEvents): Worke
         id,
         name,
         slots: 1,
-      // The pool tells of deaths itself, and a coordinator that is gone does not come back.
-      deathToldForMs: 0,
+        // The pool tells of deaths itself, and a coordinator that is gone does not come back.
+        deathToldForMs: 0,
         firstSlot: number - 1,
         labels: {},
         root: options.cwd,
         // It is the user's own machine and command: everything that a plain run may do and see.
         policy: { environment: ['*'], folders: ['/'] },
-        ...(options.prewarm ? { prewarm: { ...options.prewarm, cwd: options.cwd } } : {}),
+        ...(options.prewarm && number <= PREWARMED_MAX ? { prewarm: { ...options.prewarm, cwd: options.cwd } } : {}),
       },
       logFile: join(options.logs, `worker-${number}.log`),
       logLevel: options.logLevel,
@@ -133,6 +134,10 @@ export function startWorkerPool(options: PoolOptions, events: PoolEvents): Worke
 }
 
 const CHILD = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './worker-child.ts' : './local/worker-child.js', import.meta.url));
+/**
+ * Hosts that start while the runner lists. One core is left to that: hosts that share it all come late, and the first test with them.
+ */
+const PREWARMED_MAX = Math.max(1, availableParallelism() - 1);
 const RESTARTS_MAX = 20;
 const UNBORN_MAX = 4;
 const CLOSE_MS = 15_000;

@@ -35,6 +35,7 @@ export interface Listing {
 export async function listUnits(options: ListOptions): Promise<Listing> {
   if (options.signal?.aborted) throw aborted(options);
   const heard: { ready?: Extract<HostEvent, { t: 'ready' }>; listed?: Extract<HostEvent, { t: 'listed' }>; unusable?: string } = {};
+  const listed = Promise.withResolvers<void>();
   const host = openHost(
     { program: hostProgram(options.suite.adapter), cwd: options.cwd, env: options.env },
     {
@@ -44,6 +45,7 @@ export async function listUnits(options: ListOptions): Promise<Listing> {
         else if (event.t === 'listed') {
           heard.listed = event;
           closing = closeWithin(host, CLOSE_MS);
+          listed.resolve();
         }
       },
       ...(options.output ? { output: options.output } : {}),
@@ -54,14 +56,18 @@ export async function listUnits(options: ListOptions): Promise<Listing> {
   options.signal?.addEventListener('abort', abort, { once: true });
   host.send({ t: 'open', cwd: options.cwd, suite: options.suite, slot: 0 });
   host.send({ t: 'list' });
-  const exit = await host.exited;
-  closing?.cancel();
-  options.signal?.removeEventListener('abort', abort);
+  const exited = host.exited.then((exit) => {
+    closing?.cancel();
+    options.signal?.removeEventListener('abort', abort);
+    return exit;
+  });
+  // Once the list is known, nobody need wait for the host to leave.
+  await Promise.race([listed.promise, exited]);
   if (heard.ready && heard.listed) {
     const { units, notes = [], passWithNoTests = false } = heard.listed;
     return { units, runner: heard.ready.runner, version: heard.ready.version, notes, passWithNoTests };
   }
-  throw listError(options, heard.unusable, exit);
+  throw listError(options, heard.unusable, await exited);
 }
 
 function listError(
