@@ -16,16 +16,14 @@ import { fingerprintClass, leaseText, type RunId, type RunSpec } from '@holdfast
 import { type CoordinatorMessage, coordinatorMessage, type Registration, type Welcome, type WorkerMessage } from '@holdfast/protocol';
 import { type ClientEffect, type ClientInput, createClientSession } from '@holdfast/reconnection-core';
 import type { WorkerEffect, WorkerInput, WorkerNode, WorkerOptions, WorkerSnapshot } from './contract.ts';
-import { createLeaseBook, type Shared } from './lease-book.ts';
+import { createLeaseBook, type Lease, type Shared } from './lease-book.ts';
 import { createResults, isMine } from './results.ts';
 import { LEASE_TABLE, type LeaseState } from './table.ts';
 
 /** Creates a worker. Randomness is used for backoff only. */
 export function createWorkerNode(options: WorkerOptions, random: Random): WorkerNode {
-  const session = createClientSession(
-    { worker: options.id, incarnation: options.incarnation, registration: options.registration },
-    random.fork('session'),
-  );
+  const { id, incarnation } = options;
+  const session = createClientSession({ worker: id, incarnation, registration: options.registration }, random.fork('session'));
   let registration: Registration = options.registration;
   /** What the hello of this link said. */
   let greetedWith = registration;
@@ -46,8 +44,7 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
     welcome: undefined,
     renewedAt: monoMs(0),
     working: () => state === 'working',
-    suits: ({ class: wanted }) =>
-      wanted === undefined || (registration.fingerprint !== undefined && wanted === fingerprintClass(registration.fingerprint)),
+    suits: (run) => suits(registration, run.class),
     now: () => now,
     emit: (effect) => void out.push(effect),
     offer: (lane, payload, key) =>
@@ -305,16 +302,18 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
       const deadlines = [book.expiry(), session.deadline(), leaveAt].filter((at) => at !== undefined);
       return deadlines.length === 0 ? undefined : monoMs(Math.min(...deadlines));
     },
-    snapshot: () => ({
-      state,
-      connected,
-      leases: [...book.leases.values()]
-        .map((lease) => ({ lease: lease.text, state: lease.state, slot: lease.slot }))
-        .sort((a, b) => (a.lease < b.lease ? -1 : 1)),
-      unsettled: [...book.leases.values()].filter((lease) => lease.state === 'finished').length,
-    }),
+    snapshot: () => ({ state, connected, ...snapshotOf([...book.leases.values()]) }),
   };
 }
+
+/** Whether a run of class `wanted` may be worked on; undefined: any worker may. */
+const suits = ({ fingerprint }: Registration, wanted: string | undefined): boolean =>
+  wanted === undefined || (fingerprint !== undefined && wanted === fingerprintClass(fingerprint));
+
+const snapshotOf = (leases: readonly Lease[]): Pick<WorkerSnapshot, 'leases' | 'unsettled'> => ({
+  leases: leases.map((lease) => ({ lease: lease.text, state: lease.state, slot: lease.slot })).sort((a, b) => (a.lease < b.lease ? -1 : 1)),
+  unsettled: leases.filter((lease) => lease.state === 'finished').length,
+});
 
 const inventoryState = (state: LeaseState): 'accepted' | 'running' | 'paused' | 'finished' => {
   if (state === 'finished') return 'finished';
