@@ -37,12 +37,7 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
   let out: WorkerEffect[] = [];
   let now: MonoMs = monoMs(0);
 
-  const shared: Shared = {
-    runs: new Map(),
-    reconciling: false,
-    sessionNumber: 0,
-    welcome: undefined,
-    renewedAt: monoMs(0),
+  const shared = sharedBy({
     working: () => state === 'working',
     suits: (run) => suits(registration, run.class),
     now: () => now,
@@ -50,7 +45,7 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
     offer: (lane, payload, key) =>
       toSession(key === undefined ? { kind: 'offered', lane, payload } : { kind: 'offered', lane, payload, key }),
     note: (level, event, details = {}) => void out.push({ kind: 'note', level, event, details }),
-  };
+  });
   const book = createLeaseBook(shared, registration.slots);
   const results = createResults(shared, book);
   const { note, offer } = shared;
@@ -305,6 +300,16 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
     snapshot: () => ({ state, connected, ...snapshotOf([...book.leases.values()]) }),
   };
 }
+
+/** The parts' shared state before anything has happened, and their ways out. */
+const sharedBy = (ways: Pick<Shared, 'working' | 'suits' | 'now' | 'emit' | 'offer' | 'note'>): Shared => ({
+  runs: new Map(),
+  reconciling: false,
+  sessionNumber: 0,
+  welcome: undefined,
+  renewedAt: monoMs(0),
+  ...ways,
+});
 
 /** Whether a run of class `wanted` may be worked on; undefined: any worker may. */
 const suits = ({ fingerprint }: Registration, wanted: string | undefined): boolean =>
