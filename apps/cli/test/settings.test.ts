@@ -31,7 +31,7 @@ test('every verb reads its own section', async () => {
   expect(await workerSettings({})).toMatchObject({ slots: 3, data: '.holdfast' });
 });
 
-test('--config names the file; one that is missing, and a value that is none -> exit code 16', async () => {
+test('--config names the file; one that is missing, and a value that is none -> exit code 16, or 2 when it was typed', async () => {
   const place = newPlace({ 'other.json': '{"run":{"retries":7}}', 'bad.json': '{"run":{"retrys":7}}' });
   workIn(place);
   expect(await runSettings({ config: 'other.json' })).toMatchObject({ retries: 7 });
@@ -40,7 +40,7 @@ test('--config names the file; one that is missing, and a value that is none -> 
     code: 'CONFIG_INVALID',
     message: expect.stringContaining('retries') as string,
   });
-  await expect(runSettings({ retries: 'many' })).rejects.toMatchObject({ code: 'CONFIG_INVALID', details: { exitCode: 16 } });
+  await expect(runSettings({ retries: 'many' })).rejects.toMatchObject({ code: 'CONFIG_INVALID', details: { exitCode: 2 } });
   stub({ HOLDFAST_RETRIES: 'many' });
   await expect(runSettings({ workers: 'many' })).rejects.toMatchObject({ code: 'CONFIG_INVALID', details: { exitCode: 16 } });
 });

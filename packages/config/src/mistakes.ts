@@ -3,8 +3,10 @@ import { CodedError } from '@holdfast/kernel';
 import type { z } from 'zod';
 import { nearest } from './nearest.ts';
 
-/** The exit code of every `CONFIG_*` error. */
+/** The exit code of `CONFIG_*` errors: something that was written down is wrong. */
 export const CONFIG_EXIT_CODE = 16;
+/** The same when all that is wrong was typed as a flag: a mistake in the usage of the command. */
+export const USAGE_EXIT_CODE = 2;
 
 /** One wrong place. */
 export interface Mistake {
@@ -23,7 +25,7 @@ export function invalidConfig(mistakes: readonly [Mistake, ...Mistake[]]): Coded
   const [first, ...others] = mistakes;
   const rest = others.length === 0 ? '' : ` (and ${others.length} more: ${others.map(({ key }) => key).join(', ')})`;
   return new CodedError('CONFIG_INVALID', `use ${first.where}: ${first.message}${rest}`, {
-    details: { ...first, mistakes, exitCode: CONFIG_EXIT_CODE },
+    details: { ...first, mistakes, exitCode: mistakes.every(({ where }) => where.startsWith('--')) ? USAGE_EXIT_CODE : CONFIG_EXIT_CODE },
   });
 }
 
