@@ -6,7 +6,7 @@ import { nearest } from './nearest.ts';
 /** The exit code of `CONFIG_*` errors: something that was written down is wrong. */
 export const CONFIG_EXIT_CODE = 16;
 /** The same when all that is wrong was typed as a flag: a mistake in the usage of the command. */
-export const USAGE_EXIT_CODE = 2;
+const USAGE_EXIT_CODE = 2;
 
 /** One wrong place. */
 export interface Mistake {
