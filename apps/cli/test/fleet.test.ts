@@ -64,7 +64,7 @@ test('coordinator and worker with their defaults in one checkout -> a run passes
   };
   const [workers, people] = await Promise.all([token('worker:register'), token('submit', 'read', 'cancel')]);
   const worker = start(cwd, ['worker', '--connect', url, '--token', workers]);
-  await worker.said('session opened');
+  await worker.said('connected');
 
   const files = ['--files', '*.js', '--', 'node', '{file}'];
   const run = (...args: string[]): Verb => start(cwd, ['run', '--connect', url, '--token', people, ...args, ...files]);
@@ -101,10 +101,10 @@ test('a token file of the worker, a second worker of the same folder -> the firs
   const file = join(newPlace(), 'worker.token');
   writeFileSync(file, minted.out);
   const first = start(cwd, ['worker', '--connect', url, '--token-file', file]);
-  await first.said('session opened');
+  await first.said('connected');
   const second = start(cwd, ['worker', '--connect', url, '--token-file', file]);
   const { code, err } = await first.ended;
   expect(code, err).toBe(69);
   expect(err).toContain('--data');
-  await second.said('session opened');
+  await second.said('connected');
 }, 120_000);
