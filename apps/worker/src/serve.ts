@@ -54,9 +54,7 @@ export async function serveWorker(settings: WorkerSettings, io: ServeWorkerIo): 
     },
   });
   const { commit, dirty } = place.fingerprint;
-  io.say(
-    `worker ${name} with ${slots} slots for ${url}, checkout ${place.root} ${stateText(commit, dirty)}`,
-  );
+  io.say(`worker ${name} with ${slots} slots for ${url}, checkout ${place.root} ${stateText(commit, dirty)}`);
   listenForSignals(worker, io);
   const end = await worker.ended;
   close();
@@ -114,7 +112,8 @@ const stateText = (commit: string, dirty: string): string =>
 const NEWS: Readonly<Record<string, (details: Readonly<Record<string, unknown>>) => string>> = {
   'session.opened': ({ reason }) =>
     reason === 'first' ? 'connected' : `connected in a new session (${String(reason)}); what runs here is kept if it is still wanted`,
-  'checkout.changed': ({ commit, dirty }) => `the checkout is now ${stateText(String(commit), String(dirty))}; runs of another state are given back`,
+  'checkout.changed': ({ commit, dirty }) =>
+    `the checkout is now ${stateText(String(commit), String(dirty))}; runs of another state are given back`,
   'checkout.unreadable': ({ problem }) => `${String(problem)}; runs of a state of the repository are given back until it can be read`,
   'session.resumed': () => 'connected again, without a gap',
   'session.lost': ({ reason, retryInMs }) =>

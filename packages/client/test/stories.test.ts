@@ -228,7 +228,8 @@ test('replay: an interrupted run -> its state, its tasks, what was recorded; no 
     paths.push((request.url ?? '').split('?', 1)[0]!);
     const finished = { e: 'finished', n: 1, epoch: 1, worker: 'w', final: true, result: { outcome: 'passed', durationMs: 1, cases: [] } };
     if (paths.length === 1) response.end(JSON.stringify({ state: 'interrupted', counts: { total: 1 } }));
-    else if (paths.length === 2) response.end(JSON.stringify({ tasks: [{ n: 1, name: 't', state: 'passed', kind: 'noop', predictedMs: 0, reason: null }] }));
+    else if (paths.length === 2)
+      response.end(JSON.stringify({ tasks: [{ n: 1, name: 't', state: 'passed', kind: 'noop', predictedMs: 0, reason: null }] }));
     else response.end(JSON.stringify({ events: [finished], after: 1, more: false }));
   });
   const client = createClient({ url, token: 't' });

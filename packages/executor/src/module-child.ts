@@ -9,7 +9,6 @@ import { Socket } from 'node:net';
 import { relative, isAbsolute, sep } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Json } from '@holdfast/model';
 import { packState } from './checkpoint-state.ts';
 import type { ModuleEvent, ModuleRequest } from './module-channel.ts';
 import type { TaskContext, TaskFunction } from './task-context.ts';

@@ -73,7 +73,8 @@ export function createCheckoutGuard(first: Fingerprint, every: DurationMs, ports
   }
 
   function compare(found: Fingerprint | undefined, problem: string, wholly: boolean): void {
-    const same = wholly || !known || !found ? textOf(known) === textOf(found) : known.commit === found.commit && known.lockfile === found.lockfile;
+    const same =
+      wholly || !known || !found ? textOf(known) === textOf(found) : known.commit === found.commit && known.lockfile === found.lockfile;
     if (same) return;
     known = found;
     checked.clear();

@@ -3,7 +3,16 @@ import { randomUUID } from 'node:crypto';
 import { createExecutor, type WorkerPolicy } from '@holdfast/executor';
 import { createRandom, drive, type Driver, durationMs, errorText } from '@holdfast/kernel';
 import { nodeClock, nodeTimers } from '@holdfast/kernel/node';
-import { type Fingerprint, incarnation, type Incarnation, type Json, type LeaseKey, leaseText, type SuiteSpec, type WorkerId } from '@holdfast/model';
+import {
+  type Fingerprint,
+  incarnation,
+  type Incarnation,
+  type Json,
+  type LeaseKey,
+  leaseText,
+  type SuiteSpec,
+  type WorkerId,
+} from '@holdfast/model';
 import { type Registration, WORKER_PATH } from '@holdfast/protocol';
 import { dialLink, type Link } from '@holdfast/reconnection-core/ws';
 import { createWorkerNode, type WorkerEffect, type WorkerInput } from '@holdfast/worker-core';
@@ -234,7 +243,9 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   return { connect, close };
 }
 
-const registrationOf = (settings: Omit<WorkerSettings, 'fingerprint'> & { readonly fingerprint?: Fingerprint | undefined }): Registration => ({
+const registrationOf = (
+  settings: Omit<WorkerSettings, 'fingerprint'> & { readonly fingerprint?: Fingerprint | undefined },
+): Registration => ({
   name: settings.name,
   slots: settings.slots,
   labels: { ...settings.labels },

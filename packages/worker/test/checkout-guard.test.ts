@@ -45,8 +45,7 @@ function scene(first = print('a')) {
     guard,
     did,
     readings,
-    begin: (run: number, lease: string, of = print('a')) =>
-      guard.begin(run, fingerprintClass(of), lease, () => did.push(`start ${lease}`)),
+    begin: (run: number, lease: string, of = print('a')) => guard.begin(run, fingerprintClass(of), lease, () => did.push(`start ${lease}`)),
     found: (state: Fingerprint) => settle((reading) => reading.resolve(state)),
     fails: () => settle((reading) => reading.reject(new Error('no'))),
     timePasses: () => timers.shift()?.(),

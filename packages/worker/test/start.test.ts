@@ -7,7 +7,15 @@ import type { Duplex } from 'node:stream';
 import { type Client, createClient } from '@holdfast/client';
 import { type RunningCoordinator, startCoordinator } from '@holdfast/coordinator';
 import { DEFAULT_POLICY, workerId } from '@holdfast/model';
-import { keptWorkerId, prepareWorker, readFingerprint, readFingerprintAside, type RunningWorker, startWorker, type StartWorkerSettings } from '@holdfast/worker';
+import {
+  keptWorkerId,
+  prepareWorker,
+  readFingerprint,
+  readFingerprintAside,
+  type RunningWorker,
+  startWorker,
+  type StartWorkerSettings,
+} from '@holdfast/worker';
 import { expect, onTestFinished, test } from 'vitest';
 import { newCheckout, newFolder } from './checkout.ts';
 

@@ -177,7 +177,9 @@ async function submitAndFollow(
   if (flags.json) io.print(readFileSync(followed.report, 'utf8').trimEnd());
   writeHistory(session.cache, updateHistory(readHistory(session.cache).history, runDurations(id, followed.fold)));
   if (followed.verdict.kind === 'interrupted') {
-    io.say(`holdfast: go on with: ${commandName(process.env)} resume ${settings.connect === undefined ? folder.name : `${id} --connect ${settings.connect}`}`);
+    io.say(
+      `holdfast: go on with: ${commandName(process.env)} resume ${settings.connect === undefined ? folder.name : `${id} --connect ${settings.connect}`}`,
+    );
   }
   return followed.exitCode;
 }

@@ -58,10 +58,16 @@ export function addStreamRoutes(routes: Routes, ports: CallPorts, queries: Queri
     const task = await queries.task(id, n);
     if (!task) throw new HttpProblem(404, 'no such task');
     const follow = call.context.req.query('follow') === '1' && state !== 'finished' && state !== 'cancelled' && !TERMINAL.has(task.state);
-    await writeLogs(call.context.env.outgoing, { id, n, which, follow, beatEveryMs: ports.limits.streamBeatEveryMs }, events, logs, (stop) => {
-      open.set(stop, call.principal.keyId);
-      return () => open.delete(stop);
-    });
+    await writeLogs(
+      call.context.env.outgoing,
+      { id, n, which, follow, beatEveryMs: ports.limits.streamBeatEveryMs },
+      events,
+      logs,
+      (stop) => {
+        open.set(stop, call.principal.keyId);
+        return () => open.delete(stop);
+      },
+    );
     return RESPONSE_ALREADY_SENT;
   });
 
