@@ -83,8 +83,9 @@ export function openHost(options: HostOptions, listeners: HostListeners): Host {
   };
   const breakOff = (why: string): void => {
     fault ??= why;
-    events.destroy();
+    // In this order: a host that finds its channel closed would end by itself, and its exit would say so.
     kill('SIGKILL');
+    events.destroy();
   };
   stdout.on('data', (chunk: Buffer) => listeners.output?.('out', chunk));
   stderr.on('data', (chunk: Buffer) => {
