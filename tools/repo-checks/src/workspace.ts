@@ -67,7 +67,9 @@ export type Check = (workspace: Workspace) => readonly Finding[];
 export function readWorkspace(root: string): Workspace {
   const files = new Map<string, string>();
   for (const entry of readdirSync(root, { withFileTypes: true })) {
-    if (entry.isFile() && isText(entry.name)) files.set(entry.name, readFileSync(join(root, entry.name), 'utf8'));
+    // In a linked work tree .git is a file, and git writes it.
+    if (entry.isFile() && isText(entry.name) && !SKIPPED.has(entry.name))
+      files.set(entry.name, readFileSync(join(root, entry.name), 'utf8'));
   }
   for (const area of AREAS) if (existsSync(join(root, area))) readFolder(root, area, files);
   return workspaceOf(files);
