@@ -12,7 +12,7 @@ export type Verdict<Applied = unknown> =
   | { readonly kind: 'applied'; readonly value: Applied }
   | { readonly kind: 'refused'; readonly reason: string; readonly row?: Json };
 
-/** An op names its module and what to do. Plain data, structured-cloneable. */
+/** An op names its module and what to do. Plain JSON, like the value of its verdict: it may cross a thread as text. */
 export interface Op {
   readonly op: string;
 }

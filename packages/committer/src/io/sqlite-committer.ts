@@ -4,7 +4,7 @@ import type Database from 'better-sqlite3';
 import type { Migration } from 'kysely/migration';
 import { createDispatch, inDoubt } from '../dispatch.ts';
 import type { Committer, StoreModule } from '../port.ts';
-import { explain, lockFile, openConnection, sqliteCode, type SqliteTx } from './sqlite-file.ts';
+import { explain, lockFile, openConnection, sqliteCode, type SqliteStatement, type SqliteTx } from './sqlite-file.ts';
 
 /** A store module with its schema. Migrations run in order of their names, which are never changed or removed. */
 export interface SqliteModule extends StoreModule<SqliteTx> {
@@ -50,7 +50,15 @@ export async function openSqliteCommitter(options: SqliteOptions): Promise<Sqlit
 }
 
 function createCommitter(db: Database.Database, modules: readonly SqliteModule[], release: () => void): SqliteCommitter {
-  const dispatch = createDispatch<SqliteTx>(modules, db as unknown as SqliteTx);
+  const flushes: (() => void)[] = [];
+  const forgets: (() => void)[] = [];
+  const tx: SqliteTx = {
+    prepare: (sql) => db.prepare(sql) as unknown as SqliteStatement,
+    exec: (sql) => db.exec(sql),
+    beforeCommit: (flush) => void flushes.push(flush),
+    rolledBack: (forget) => void forgets.push(forget),
+  };
+  const dispatch = createDispatch<SqliteTx>(modules, tx);
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   let doubt: CodedError | undefined;
@@ -59,6 +67,7 @@ function createCommitter(db: Database.Database, modules: readonly SqliteModule[]
   const fail = (error: unknown): CodedError => {
     try {
       if (db.inTransaction) db.exec('ROLLBACK');
+      for (const forget of forgets) forget();
     } catch (rollbackError) {
       doubt = inDoubt(rollbackError);
       return doubt;
@@ -78,6 +87,7 @@ function createCommitter(db: Database.Database, modules: readonly SqliteModule[]
       try {
         begin.run();
         const verdicts = ops.map((op) => dispatch.apply(op));
+        for (const flush of flushes) flush();
         commit.run();
         return verdicts;
       } catch (error) {

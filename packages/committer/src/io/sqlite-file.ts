@@ -11,10 +11,14 @@ import { basename, dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { CodedError, errorText } from '@holdfast/kernel';
 
-/** The part of better-sqlite3 that store modules use. Parameters are positional. */
+/** What store modules use: statements of better-sqlite3, and the edges of the transaction. Parameters are positional. */
 export interface SqliteTx {
   prepare(sql: string): SqliteStatement;
   exec(sql: string): unknown;
+  /** Calls `flush` after the ops of each batch, in its transaction: what a module holds back is written there. */
+  beforeCommit(flush: () => void): void;
+  /** Calls `forget` after a rollback: what a module keeps of the tables may not be true any more. */
+  rolledBack(forget: () => void): void;
 }
 export interface SqliteStatement {
   get(...parameters: readonly unknown[]): unknown;
@@ -22,6 +26,8 @@ export interface SqliteStatement {
   run(...parameters: readonly unknown[]): { readonly changes: number; readonly lastInsertRowid: number | bigint };
   /** Makes `get` and `all` return the first column alone. */
   pluck(): SqliteStatement;
+  /** Makes `get` and `all` return rows as lists of values. */
+  raw(): SqliteStatement;
 }
 
 /** Takes the writer's lock of a database file. Errors: `STORE_LOCKED`, `STORE_UNWRITABLE`. */

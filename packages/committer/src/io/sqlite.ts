@@ -13,7 +13,11 @@ export { siblingUrl } from './thread.ts';
  */
 export async function openSqliteThread(options: WriterData): Promise<AsyncCommitter> {
   const thread = await startThread('io/writer-thread', options, 'STORE_IN_DOUBT');
-  return { commit: (ops) => thread.ask(ops) as Promise<Verdict[]>, close: () => thread.close() };
+  return {
+    // As text: one string crosses several times faster than as many objects are cloned.
+    commit: async (ops) => JSON.parse((await thread.ask(JSON.stringify(ops))) as string) as Verdict[],
+    close: () => thread.close(),
+  };
 }
 
 /** Queries by name, in a thread of their own. */

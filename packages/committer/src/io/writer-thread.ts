@@ -23,7 +23,7 @@ try {
       return;
     }
     try {
-      reply({ id, kind: 'done', value: committer.commit(body as Op[]) });
+      reply({ id, kind: 'done', value: JSON.stringify(committer.commit(JSON.parse(body as string) as Op[])) });
     } catch (error) {
       reply({ id, kind: 'failed', error: encodeError(error, 'STORE_IN_DOUBT') });
       return;

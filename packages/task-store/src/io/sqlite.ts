@@ -7,10 +7,10 @@ import type { LeaseState } from '@holdfast/checkpoint-store';
 import { createCheckpointModule, sqliteLatestCheckpoint } from '@holdfast/checkpoint-store/sqlite';
 import { siblingUrl, type SqliteModule, type SqliteTx } from '@holdfast/committer/sqlite';
 import { createTaskApplier } from '../apply.ts';
-import type { LatestCheckpoint } from '../attempt-ops.ts';
+import { isActive, type LatestCheckpoint } from '../attempt-ops.ts';
 import type { TaskRows } from '../tables.ts';
 import { TASK_MIGRATIONS } from './schema.ts';
-import { createSqliteTables, type SqliteTables } from './sqlite-tables.ts';
+import { sqliteTables, type SqliteTables } from './sqlite-tables.ts';
 
 export { storeQueries } from './queries.ts';
 export type { EventPage, ResultRow, RunDetail, RunSummary, TaskDetail, TaskSummary, WorkerSummary } from './queries.ts';
@@ -27,7 +27,7 @@ export function createTaskModule(ports: { readonly latestCheckpoint: (tx: Sqlite
     name: 'task',
     migrations: TASK_MIGRATIONS,
     open(tx) {
-      tables = createSqliteTables(tx);
+      tables = sqliteTables(tx);
       return createTaskApplier(tables, ports.latestCheckpoint(tx));
     },
     rows: () => tables!.rows(),
@@ -36,16 +36,12 @@ export function createTaskModule(ports: { readonly latestCheckpoint: (tx: Sqlite
 
 /** How a lease stands, for the checkpoint store. */
 export function sqliteLeaseState(tx: SqliteTx): LeaseState {
-  const select = tx.prepare(
-    `SELECT attempts.state IN ('leased', 'running', 'paused') AND attempts.epoch >= tasks.fence AS valid
-     FROM tasks LEFT JOIN attempts ON attempts.run = tasks.run AND attempts.n = tasks.n AND attempts.epoch = ?
-       AND attempts.worker = ?
-     WHERE tasks.run = ? AND tasks.n = ?`,
-  );
+  const tables = sqliteTables(tx);
   return (key, worker) => {
-    const row = select.get(key.epoch, worker, key.run, key.n) as { valid: number | null } | undefined;
-    if (!row) return 'unknown';
-    return row.valid === 1 ? 'valid' : 'stale';
+    const task = tables.task(key.run, key.n);
+    if (!task) return 'unknown';
+    const attempt = tables.attempt(key);
+    return attempt?.worker === worker && isActive(attempt) && key.epoch >= task.fence ? 'valid' : 'stale';
   };
 }
 
