@@ -15,18 +15,26 @@ export interface Found {
 
 /** Copies, patches, runs `runs` seeds from 1 on in the copy, and removes it. */
 export function simulateCopy(patches: readonly Patch[], runs: number): Found {
+  return runCopy(patches, 'simulator', 'main', ['--seed', '1', '--runs', String(runs), '--json']) as Found;
+}
+
+/** Runs a program of a tool in a patched copy; returns the last line of its output, which must be JSON. */
+export function runCopy(patches: readonly Patch[], tool: string, entry: string, args: readonly string[]): unknown {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-planted-'));
   try {
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
     for (const name of readdirSync(join(ROOT, 'packages'))) copyPackage(folder, join('packages', name));
-    copyPackage(folder, join('tools', 'simulator'));
+    copyPackage(folder, join('tools', tool));
     for (const patch of patches) apply(folder, patch);
-    const program = join(folder, 'tools', 'simulator', 'src', 'main.ts');
-    const args = ['--conditions=@holdfast/source', program, '--seed', '1', '--runs', String(runs), '--json'];
-    const child = spawnSync(process.execPath, args, { encoding: 'utf8', cwd: folder, maxBuffer: 64 * 1024 * 1024 });
+    const program = join(folder, 'tools', tool, 'src', `${entry}.ts`);
+    const child = spawnSync(process.execPath, ['--conditions=@holdfast/source', program, ...args], {
+      encoding: 'utf8',
+      cwd: folder,
+      maxBuffer: 64 * 1024 * 1024,
+    });
     const line = child.stdout.trim().split('\n').at(-1) ?? '';
     if (!line.startsWith('{')) throw new Error(`the copy did not run: ${child.stderr.slice(0, 2000)}`);
-    return JSON.parse(line) as Found;
+    return JSON.parse(line);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { simulateCopy } from './copy.ts';
-import { PLANTED_BUGS } from './planted.ts';
+import { runCopy, simulateCopy } from './copy.ts';
+import { PLANTED_BUGS, PLANTED_IN_DISK } from './planted.ts';
 
 const SEEDS = 80;
 
@@ -12,6 +12,17 @@ for (const bug of PLANTED_BUGS) {
   });
 }
 
+for (const bug of PLANTED_IN_DISK) {
+  test(`planted: ${bug.name} -> found by the power cut`, { timeout: 300_000 }, (context) => {
+    const report = runCopy(bug.patches, 'durability', 'powercut', ['--cuts', '60', '--until-loss', '--json']) as PowerReport;
+    if (report.notRun !== undefined) {
+      process.stderr.write(`\npowercut: NOT RUN on this machine: ${report.notRun}\n\n`);
+      context.skip(report.notRun);
+    }
+    expect(report.lost, `${report.cuts} cuts, ${report.acknowledged} rows`).not.toHaveLength(0);
+  });
+}
+
 test('planted: nothing, the copy as it is -> green on the same seeds', { timeout: 60_000 }, () => {
   expect(simulateCopy([], SEEDS).failures).toEqual([]);
 });
@@ -20,3 +31,11 @@ test('planted: a patch that matches nothing -> is refused', () => {
   const patch = { file: 'packages/kernel/src/assert.ts', find: 'no such code', replace: '' };
   expect(() => simulateCopy([patch], 1)).toThrow('matches 0 times');
 });
+
+interface PowerReport {
+  readonly cuts: number;
+  readonly acknowledged: number;
+  readonly lost: readonly string[];
+  /** Why this machine cannot cut power. */
+  readonly notRun?: string;
+}

@@ -14,12 +14,16 @@ export interface PlantedBug {
   /** The checkers of which one must find it. */
   readonly foundBy: readonly string[];
 }
+/** A bug that only a lost disk shows: found by the power cut of `tools/durability`. */
+export type PlantedInDisk = Omit<PlantedBug, 'foundBy'>;
 
 const REQUESTS = 'packages/coordinator-core/src/requests.ts';
 const LEASES = 'packages/coordinator-core/src/leases.ts';
 const RECONCILE = 'packages/coordinator-core/src/reconcile.ts';
 const SETTLE = 'packages/task-store/src/settle.ts';
 const ATTEMPT_OPS = 'packages/task-store/src/attempt-ops.ts';
+const CHECKPOINTS = 'packages/checkpoint-store/src/apply.ts';
+const MEMORY_TABLES = 'packages/task-store/src/memory-tables.ts';
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
@@ -120,5 +124,76 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     foundBy: ['G4 liveness'],
+  },
+  {
+    name: 'a checkpoint is taken without a look at its epoch',
+    patches: [{ file: CHECKPOINTS, find: "if (state !== 'valid') return", replace: "if (state === 'unknown') return" }],
+    foundBy: ['G9 checkpoints'],
+  },
+  {
+    name: 'a lower checkpoint is taken',
+    patches: [
+      {
+        file: CHECKPOINTS,
+        find: 'if (last && (last.epoch > op.epoch || (last.epoch === op.epoch && last.seq >= op.seq))) {',
+        replace: 'if (last && last.epoch === op.epoch && last.seq === op.seq) {',
+      },
+    ],
+    foundBy: ['G9 checkpoints'],
+  },
+  {
+    name: 'a counter is read by SELECT and written back',
+    patches: [
+      {
+        file: 'packages/committer/src/memory.ts',
+        find: '      dispatch.check(ops);\n',
+        replace: '      dispatch.check(ops);\n      for (const begin of begins) begin();\n',
+      },
+      {
+        file: 'packages/committer/src/memory.ts',
+        find: 'export function createMemoryCommitter(',
+        replace: 'export const begins: (() => void)[] = [];\nexport function createMemoryCommitter(',
+      },
+      { file: MEMORY_TABLES, find: 'import type { MemoryTx } from', replace: 'import { begins, type MemoryTx } from' },
+      {
+        // As with a snapshot of the transaction: what others add meanwhile is not seen.
+        file: MEMORY_TABLES,
+        find: '      const row = runs.get(run)!;\n      const counts',
+        replace:
+          '      if (!seen.has(run)) seen.set(run, runs.get(run)!);\n      const row = { ...runs.get(run)!, counts: seen.get(run)!.counts };\n      const counts',
+      },
+      {
+        file: MEMORY_TABLES,
+        find: '  const ready = createReadyIndex(tx.undo);\n',
+        replace:
+          '  const ready = createReadyIndex(tx.undo);\n  const seen = new Map<RunOrd, RunRecord>();\n  begins.push(() => seen.clear());\n',
+      },
+    ],
+    foundBy: ['G16 replay', 'G4 liveness', 'crash'],
+  },
+];
+
+export const PLANTED_IN_DISK: readonly PlantedInDisk[] = [
+  {
+    name: 'the store runs with synchronous=NORMAL',
+    patches: [
+      {
+        file: 'packages/committer/src/io/sqlite-file.ts',
+        find: "    db.pragma('synchronous = FULL');",
+        replace: "    db.pragma('synchronous = NORMAL');",
+      },
+      { file: 'packages/committer/src/io/sqlite-file.ts', find: "    readBack(db, 'synchronous', 2);\n", replace: '' },
+    ],
+  },
+  {
+    name: 'a batch is acknowledged before it is committed',
+    patches: [
+      {
+        file: 'packages/committer/src/io/sqlite-committer.ts',
+        find: '        commit.run();\n        return verdicts;',
+        replace:
+          '        setImmediate(() => {\n          try {\n            commit.run();\n          } catch (error) {\n            doubt = inDoubt(error);\n          }\n        });\n        return verdicts;',
+      },
+    ],
   },
 ];
