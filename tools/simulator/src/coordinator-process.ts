@@ -2,7 +2,7 @@
  * The coordinator as a process: lives on one store, dies at any point of a commit, and begins anew on what the store kept.
  *
  * P1 A batch reaches the store some time after it was asked for, and its verdicts come back some time later. A crash in between
- *    loses the batch or only the news of it.
+ *    loses the batch or only the news of it. A full disk keeps nothing of it and says so.
  * P2 A request whose process died before the reply has an unknown outcome.
  */
 import type { Op, Verdict } from '@holdfast/committer';
@@ -28,6 +28,10 @@ export interface CoordinatorPorts {
   readonly random: Random;
   tell(what: string): void;
   committed(op: Op, verdict: Verdict): void;
+  /** This life was told that a commit failed: nothing may leave it any more (G18). */
+  commitFailed(): void;
+  /** A life begins. */
+  began(): void;
   crashed(error: unknown): void;
   /** The process is gone; `planned`: it ended in order. */
   gone(planned: boolean): void;
@@ -39,6 +43,8 @@ export interface CoordinatorProcess {
   crash(quiet: boolean): void;
   drain(): void;
   stall(by: number): void;
+  /** What the disk is like for the next `forMs`. */
+  diskIs(what: 'full' | 'slow', forMs: number): void;
   /** A new wire from a worker, or undefined when nobody listens. */
   accept(open: (end: LinkEnd) => Wire): Wire | undefined;
   /** Calls `answer` with undefined when the outcome is unknown. False: nobody listens. */
@@ -65,6 +71,10 @@ export function createCoordinatorProcess(options: SimulationOptions, ports: Coor
   const commits = ports.random.fork('commits');
   const accidents = ports.random.fork('accidents');
   const clocks = ports.random.fork('clocks');
+  const repeats = ports.random.fork('repeats');
+  const disk = { full: 0, slow: 0 };
+  /** Ops on leases that were decided, latest last. */
+  const decided: Op[] = [];
   let current: Life | undefined;
   let lives = 0;
   let links = 0;
@@ -95,6 +105,7 @@ export function createCoordinatorProcess(options: SimulationOptions, ports: Coor
     });
     const self: Life = { driver, node, local, wires, asked };
     current = self;
+    ports.began();
     ports.tell(`coordinator life ${lives} begins`);
     driver.offer({ kind: 'booted', wall: local.clock.wall() });
   }
@@ -150,26 +161,39 @@ export function createCoordinatorProcess(options: SimulationOptions, ports: Coor
     const crash = accident < crashAtCommit ? (accident < crashAtCommit / 2 ? 'before' : 'after') : undefined;
     const fails = crash === undefined && accident < crashAtCommit + commitFails;
     const applied = accidents.chance(0.5);
-    const there = exponential(commits, healed ? Math.min(options.commitMs, 5) : options.commitMs);
+    const slow = !healed && time.now() < disk.slow ? repeats.below(5000) : 0;
+    const there = slow + exponential(commits, healed ? Math.min(options.commitMs, 5) : options.commitMs);
     const back = exponential(commits, healed ? 1 : options.commitMs / 4);
     time.after(there, () => {
       if (current !== self) return;
       if (crash === 'before') return end(self, false, false);
-      if (fails && !applied) return doubt(self, batch, back);
-      // What the store keeps is its own copy: nothing that memory holds may be changed through it.
-      const verdicts = store.committer.commit(ops);
-      for (const [index, op] of ops.entries()) ports.committed(op, verdicts[index]!);
+      if (!healed && time.now() < disk.full) return failed(self, batch, back, 'STORE_FULL');
+      if (fails && !applied) return failed(self, batch, back, 'STORE_IN_DOUBT');
+      const verdicts = apply(ops);
+      if (repeats.chance(healed ? 0 : options.faults.opRepeated)) apply(decided.length === 0 ? [] : [repeats.pick(decided)]);
+      for (const op of ops) if (ON_LEASES.has(op.op)) decided.push(op);
+      decided.splice(0, decided.length - DECIDED_MAX);
       if (crash === 'after') return end(self, false, false);
-      if (fails) return doubt(self, batch, back);
+      if (fails) return failed(self, batch, back, 'STORE_IN_DOUBT');
       time.after(back, () => {
         if (current === self) self.driver.offer({ kind: 'committed', batch, verdicts });
       });
     });
   }
 
-  function doubt(self: Life, batch: number, back: number): void {
+  /** What the store keeps is its own copy: nothing that memory holds may be changed through it. */
+  function apply(ops: readonly Op[]): Verdict[] {
+    const verdicts = store.committer.commit(ops);
+    for (const [index, op] of ops.entries()) ports.committed(op, verdicts[index]!);
+    return verdicts;
+  }
+
+  function failed(self: Life, batch: number, back: number, code: 'STORE_FULL' | 'STORE_IN_DOUBT'): void {
     time.after(back, () => {
-      if (current === self) self.driver.offer({ kind: 'commitFailed', batch, code: 'STORE_IN_DOUBT', message: 'no answer' });
+      if (current !== self) return;
+      ports.tell(`commit ${batch} failed with ${code}`);
+      ports.commitFailed();
+      self.driver.offer({ kind: 'commitFailed', batch, code, message: 'no answer' });
     });
   }
 
@@ -182,6 +206,10 @@ export function createCoordinatorProcess(options: SimulationOptions, ports: Coor
       current?.driver.offer({ kind: 'drainAsked', reason: 'a new version' });
     },
     stall: (by) => current?.local.stall(by),
+    diskIs(what, forMs) {
+      ports.tell(`the disk is ${what} for ${forMs} ms`);
+      disk[what] = time.now() + forMs;
+    },
     accept(open) {
       const self = current;
       if (!self) return undefined;
@@ -240,6 +268,8 @@ export function createCoordinatorProcess(options: SimulationOptions, ports: Coor
 }
 
 const INTRUDED_MS = 5000;
+const ON_LEASES: ReadonlySet<string> = new Set(['task.finished', 'checkpoint.save']);
+const DECIDED_MAX = 64;
 
 /** An op for the story: its name and ids. */
 export function digest(op: Op): string {

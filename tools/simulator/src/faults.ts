@@ -96,6 +96,8 @@ export function createFaultPlan(options: SimulationOptions, ports: FaultPorts): 
       repeat('burst', faults.burstEvery, (chance) =>
         someWire(chance)?.slow(chance.pick(['up', 'down'] as const), chance.below(15_000), chance.below(10_000)),
       );
+      repeat('diskFull', faults.diskFullEvery, (chance) => coordinator.diskIs('full', chance.below(20_000)));
+      repeat('diskSlow', faults.diskSlowEvery, (chance) => coordinator.diskIs('slow', chance.below(20_000)));
       repeat('stranger', faults.strangerEvery, (chance) => intrude(ports, chance));
       repeat('stall', faults.stallEvery, (chance) => {
         const by = chance.below(chance.chance(0.2) ? 30_000 : 3000);

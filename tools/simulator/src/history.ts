@@ -50,6 +50,10 @@ export interface Checker {
   replied?(operation: ClientOperation, outcome: ClientOutcome, rows: () => TaskRows): void;
   /** The store applied a batch; nobody has heard of it yet. */
   committed?(op: Op, verdict: Verdict): void;
+  /** The coordinator was told that a commit failed. */
+  commitFailed?(): void;
+  /** A coordinator's life begins. */
+  began?(): void;
   /** A text left a process. `life` tells lives of the sender apart, `wire` links. */
   sent?(way: 'up' | 'down', wire: number, text: string): void;
   started?(execution: Execution, resumedAt: number | undefined): void;

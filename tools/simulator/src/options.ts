@@ -14,9 +14,15 @@ export interface Faults {
   readonly stallEvery: number;
   /** A stranger with a valid token speaks for what is not its own. */
   readonly strangerEvery: number;
+  /** The disk is full for up to 20 s: commits are refused and nothing of them is kept. */
+  readonly diskFullEvery: number;
+  /** For up to 20 s each commit takes up to 5 s. */
+  readonly diskSlowEvery: number;
   /** Chances, 0..1. */
   readonly crashAtCommit: number;
   readonly commitFails: number;
+  /** Of commits: one of its results and checkpoints reaches the store once more, later, as from a peer that did not hear the outcome. */
+  readonly opRepeated: number;
   readonly dialRefused: number;
   readonly frameDuplicated: number;
   readonly frameDropped: number;
@@ -59,8 +65,11 @@ export const NO_FAULTS: Faults = {
   burstEvery: 0,
   stallEvery: 0,
   strangerEvery: 0,
+  diskFullEvery: 0,
+  diskSlowEvery: 0,
   crashAtCommit: 0,
   commitFails: 0,
+  opRepeated: 0,
   dialRefused: 0,
   frameDuplicated: 0,
   frameDropped: 0,
@@ -96,6 +105,9 @@ export function optionsOf(seed: string, random: Random): SimulationOptions {
     deathReported: maybe(chance(1)),
     neverRestarted: maybe(chance(0.5)),
     strangerEvery: maybe(every(1000, 20_000)),
+    diskFullEvery: maybe(every(10_000, 60_000)),
+    diskSlowEvery: maybe(every(10_000, 60_000)),
+    opRepeated: maybe(chance(0.2)),
   };
   return {
     seed,

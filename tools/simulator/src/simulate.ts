@@ -8,6 +8,7 @@
 import { createRandom, errorText } from '@holdfast/kernel';
 import { createMemoryStore } from '@holdfast/task-store/memory';
 import { createAcceptedChecker } from './checkers/accepted.ts';
+import { createDoubtChecker } from './checkers/doubt.ts';
 import { createExecutionCheckers } from './checkers/executions.ts';
 import { createHeldCheckers } from './checkers/held.ts';
 import { createHolderCheckers } from './checkers/holders.ts';
@@ -76,6 +77,12 @@ function createCluster(seed: string, verbose: ((line: string) => void) | undefin
       cover(`${op.op} ${verdict.kind === 'applied' ? 'applied' : verdict.reason}`);
       tell('store', `${digest(op)}: ${verdict.kind === 'applied' ? 'applied' : verdict.reason}`);
       for (const checker of checkers) checker.committed?.(op, verdict);
+    },
+    commitFailed() {
+      for (const checker of checkers) checker.commitFailed?.();
+    },
+    began() {
+      for (const checker of checkers) checker.began?.();
     },
     crashed,
     gone(planned) {
@@ -204,6 +211,7 @@ function createCheckers(options: SimulationOptions, slots: readonly number[]): C
     ...createLeaseCheckers(),
     createReplayChecker(),
     ...createHeldCheckers(),
+    createDoubtChecker(),
     ...createExecutionCheckers(),
     ...createHolderCheckers(),
     createLivenessChecker(),

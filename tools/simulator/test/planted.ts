@@ -128,7 +128,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a checkpoint is taken without a look at its epoch',
     patches: [{ file: CHECKPOINTS, find: "if (state !== 'valid') return", replace: "if (state === 'unknown') return" }],
-    foundBy: ['G9 checkpoints'],
+    foundBy: ['G9 checkpoints', 'G21 holders'],
   },
   {
     name: 'a lower checkpoint is taken',
@@ -140,6 +140,18 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     foundBy: ['G9 checkpoints'],
+  },
+  {
+    name: 'a full disk is taken for a refusal',
+    patches: [
+      {
+        file: 'packages/coordinator-core/src/node.ts',
+        find: '        shared.halt(input.code, input.message);',
+        replace:
+          "        if (input.code !== 'STORE_FULL') shared.halt(input.code, input.message);\n        else shared.ops.settle(input.batch, Array.from({ length: shared.ops.inFlight }, () => ({ kind: 'refused', reason: 'full' }) as const));",
+      },
+    ],
+    foundBy: ['G18 doubt'],
   },
   {
     name: 'a counter is read by SELECT and written back',
