@@ -1,37 +1,37 @@
 /** Checkpoints in memory. Memory does not rot, so the digest is injected, and by default a checksum good enough for tests. */
+import type { BlobLedger } from '@holdfast/blob-store';
 import type { StoreModule } from '@holdfast/committer';
 import type { MemoryTx } from '@holdfast/committer/memory';
 import { hash32 } from '@holdfast/kernel';
-import { type TaskKey, taskText } from '@holdfast/model';
+import { taskText } from '@holdfast/model';
 import {
   type CheckpointRecord,
   type CheckpointTables,
   createCheckpointApplier,
+  createTaskCheckpoints,
   type Digest,
-  latestGood,
   type LeaseState,
-  type ResumePoint,
+  type TaskCheckpoints,
 } from './apply.ts';
 
 export interface MemoryCheckpointPorts {
   readonly leaseState: (tx: MemoryTx) => LeaseState;
+  readonly blobs: (tx: MemoryTx) => BlobLedger;
   /** Default: a 32-bit checksum. */
   readonly digest?: Digest;
 }
 
-/** Creates the module. `leaseState` makes the reader of leases over the same transaction. */
+/** Creates the module. Its ports make readers over the same transaction. */
 export function createMemoryCheckpointModule(ports: MemoryCheckpointPorts): StoreModule<MemoryTx> {
   return {
     name: 'checkpoint',
-    open: (tx) => createCheckpointApplier(memoryTables(tx), ports.leaseState(tx), ports.digest ?? checksum),
+    open: (tx) => createCheckpointApplier(memoryTables(tx), ports.leaseState(tx), ports.blobs(tx), ports.digest ?? checksum),
   };
 }
 
-/** The reader of resume points that the task store's claim needs. */
-export function memoryLatestCheckpoint(tx: MemoryTx, digest: Digest = checksum): (key: TaskKey) => ResumePoint | undefined {
-  const tables = memoryTables(tx);
-  return (key) => latestGood(tables, key, digest);
-}
+/** What the task store needs of checkpoints. */
+export const memoryTaskCheckpoints = (tx: MemoryTx, blobs: BlobLedger, digest: Digest = checksum): TaskCheckpoints =>
+  createTaskCheckpoints(memoryTables(tx), blobs, digest);
 
 function memoryTables(tx: MemoryTx): CheckpointTables {
   const rows = tx.table<string, readonly CheckpointRecord[]>('checkpoints');
@@ -40,7 +40,8 @@ function memoryTables(tx: MemoryTx): CheckpointTables {
     insert: (row) => rows.set(taskText(row), [row, ...(rows.get(taskText(row)) ?? [])]),
     delete(row) {
       const left = (rows.get(taskText(row)) ?? []).filter((other) => other.epoch !== row.epoch || other.seq !== row.seq);
-      rows.set(taskText(row), left);
+      if (left.length > 0) rows.set(taskText(row), left);
+      else rows.delete(taskText(row));
     },
   };
 }

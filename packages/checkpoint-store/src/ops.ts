@@ -3,17 +3,23 @@
  *
  * K1 A checkpoint is accepted iff its lease is valid and its `seq` is above the last accepted of that epoch; epochs order before `seq` (G9).
  * K2 It is acknowledged only after the commit.
- * K3 The last two are kept; one whose SHA-256 does not match is passed over for the next older one.
+ * K3 The last two are kept; one whose SHA-256 does not match is removed, named, and passed over for the next older one.
+ * K4 Those of a task that is over are removed in the transaction that ends it.
  */
-import type { Json, LeaseKey } from '@holdfast/model';
+import type { BlobRef, Json, LeaseKey } from '@holdfast/model';
 
-/** Keeps `data` for the next attempt. Refused: `stale_lease` (also when another worker holds it, G21), `unknown_task`, `lower_seq`, `duplicate`. */
+/**
+ * Keeps `data` for the next attempt. Refused: `stale_lease` (also when another worker holds it, G21), `unknown_task`, `lower_seq`,
+ * `duplicate`, and `missing_blob` when the bytes it refers to were not put.
+ */
 export interface SaveCheckpoint extends LeaseKey {
   readonly op: 'checkpoint.save';
   /** Ordinal of the worker that made it. */
   readonly worker: number;
   readonly seq: number;
   readonly data: Json;
+  /** State too large for a row. */
+  readonly blob?: BlobRef;
   readonly wall: number;
 }
 

@@ -1,8 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createMemoryCheckpointModule, memoryLatestCheckpoint } from '@holdfast/checkpoint-store/memory';
-import { createCheckpointModule, sqliteLatestCheckpoint } from '@holdfast/checkpoint-store/sqlite';
+import { createMemoryCheckpointModule, memoryTaskCheckpoints } from '@holdfast/checkpoint-store/memory';
+import { createCheckpointModule, sqliteTaskCheckpoints } from '@holdfast/checkpoint-store/sqlite';
+import { memoryBlobLedger } from '@holdfast/blob-store/ledger';
+import { sqliteBlobLedger, sqliteBlobModule } from '@holdfast/blob-store/sqlite';
+import type { TaskCheckpoints } from '@holdfast/checkpoint-store';
 import type { Committer, Op } from '@holdfast/committer';
 import { createMemoryCommitter, type MemoryTx } from '@holdfast/committer/memory';
 import { openSqliteCommitter, type SqliteTx } from '@holdfast/committer/sqlite';
@@ -16,22 +19,26 @@ const verdictOf = (committer: Committer, op: Op): string => {
   const verdict = committer.commit([op])[0]!;
   return verdict.kind === 'applied' ? 'applied' : verdict.reason;
 };
+const latestOf = (checkpoints: TaskCheckpoints) => (key: { run: number; n: number }) => checkpoints.resume(key, 1).good[0];
 const latest = { run: 1, n: 1 };
 const leaseState = () => (key: LeaseKey, worker: number) => (key.epoch > 8 || worker !== 1 ? 'stale' : 'valid') as 'stale' | 'valid';
 
 async function openBoth() {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-checkpoints-'));
   const path = join(folder, 'store.db');
-  const memoryModule = createMemoryCheckpointModule({ leaseState });
+  const memoryModule = createMemoryCheckpointModule({ leaseState, blobs: memoryBlobLedger });
   let memoryTx: MemoryTx | undefined;
   const memory = createMemoryCommitter([{ ...memoryModule, open: (tx) => memoryModule.open((memoryTx = tx)) }]);
-  const module = createCheckpointModule({ leaseState });
+  const module = createCheckpointModule({ leaseState, blobs: sqliteBlobLedger });
   let sqliteTx: SqliteTx | undefined;
-  const sqlite = await openSqliteCommitter({ path, modules: [{ ...module, open: (tx) => module.open((sqliteTx = tx)) }] });
+  const sqlite = await openSqliteCommitter({
+    path,
+    modules: [sqliteBlobModule, { ...module, open: (tx) => module.open((sqliteTx = tx)) }],
+  });
   return {
     stores: [
-      { name: 'memory', committer: memory, latest: memoryLatestCheckpoint(memoryTx!) },
-      { name: 'sqlite', committer: sqlite, latest: sqliteLatestCheckpoint(sqliteTx!) },
+      { name: 'memory', committer: memory, latest: latestOf(memoryTaskCheckpoints(memoryTx!, memoryBlobLedger(memoryTx!))) },
+      { name: 'sqlite', committer: sqlite, latest: latestOf(sqliteTaskCheckpoints(sqliteTx!, sqliteBlobLedger(sqliteTx!))) },
     ],
     damage(seq: number) {
       const db = new Database(path);
@@ -63,7 +70,7 @@ test('K1 checkpoint: lower, equal or stale -> refused; epochs order before seq',
     expect(verdictOf(committer, save(1, 7, 2))).toBe('stale_lease');
     expect(verdictOf(committer, save(2, 1))).toBe('applied');
     expect(verdictOf(committer, save(1, 6))).toBe('lower_seq');
-    expect(read(latest)).toEqual({ seq: 1, data: { at: [2, 1] } });
+    expect(read(latest)).toEqual({ epoch: 2, seq: 1, data: { at: [2, 1] } });
     expect(read({ run: 1, n: 2 })).toBeUndefined();
   }
 });
@@ -75,7 +82,7 @@ test('K3 checkpoint: the last two are kept, a damaged one is passed over, two da
   expect(both.kept()).toEqual([2, 3]);
   expect(read(latest)?.seq).toBe(3);
   expect(both.damage(3)).toBe(1);
-  expect(read(latest)).toEqual({ seq: 2, data: { at: [1, 2] } });
+  expect(read(latest)).toEqual({ epoch: 1, seq: 2, data: { at: [1, 2] } });
   expect(both.damage(2)).toBe(1);
   expect(read(latest)).toBeUndefined();
 });

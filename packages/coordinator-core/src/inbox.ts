@@ -62,6 +62,8 @@ export function createInbox(
         return leases.paused(worker, message, done);
       case 'checkpoint':
         return save(worker, message, done);
+      case 'corrupt':
+        return corrupt(worker, message, done);
       case 'progress':
       case 'log':
         news(worker, message);
@@ -78,12 +80,26 @@ export function createInbox(
   }
 
   function save(worker: Worker, message: Extract<WorkerMessage, { t: 'checkpoint' }>, done: () => void): void {
-    const { run, n, epoch, seq, data } = message;
-    const op: SaveCheckpoint = { op: 'checkpoint.save', worker: worker.ord, run, n, epoch, seq, data: data as Json, wall: shared.wall() };
+    const { run, n, epoch, seq, data, blob } = message;
+    const op: SaveCheckpoint = {
+      op: 'checkpoint.save',
+      worker: worker.ord,
+      ...{ run, n, epoch, seq, data: data as Json, wall: shared.wall() },
+      ...(blob ? { blob } : {}),
+    };
     shared.ops.any(op, (verdict) => {
       if (verdict.kind === 'refused') {
         shared.note('info', 'checkpoint.refused', { worker: worker.id, lease: leaseText(message), seq, reason: verdict.reason });
       } else shared.note('debug', 'checkpoint.saved', { lease: leaseText(message), seq });
+      done();
+    });
+  }
+
+  function corrupt(worker: Worker, message: Extract<WorkerMessage, { t: 'corrupt' }>, done: () => void): void {
+    const { run, n, epoch, checkpoint } = message;
+    shared.ops.task({ op: 'task.checkpointCorrupt', worker: worker.ord, run, n, epoch, checkpoint, wall: shared.wall() }, (verdict) => {
+      const outcome = verdict.kind === 'refused' ? verdict.reason : 'removed';
+      shared.note('warn', 'checkpoint.corrupt', { worker: worker.id, lease: leaseText(message), ...checkpoint, outcome });
       done();
     });
   }

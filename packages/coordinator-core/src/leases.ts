@@ -166,6 +166,11 @@ export function createLeases(shared: Shared): Leases {
     if (lease) lease.ending = 'finished';
     const result = ahead.length > 0 ? { ...given, cases: [...ahead.flat(), ...given.cases] } : given;
     ops.task({ op: 'task.finished', worker: worker.ord, ...key, result, wall: shared.wall() }, (verdict) => {
+      if (verdict.kind === 'refused' && verdict.reason === 'missing_blob') {
+        // G19: its bytes are not here, so there is no such result. The worker put them once; they went since, or it lies.
+        if (lease) lease.ending = undefined;
+        return lost(worker, key, `artifact ${String((verdict.row as { name?: unknown }).name)} of its result is not in the store`, done);
+      }
       drop(worker, text);
       refused('result.refused', worker, key, verdict);
       if (verdict.kind === 'applied') {

@@ -33,7 +33,7 @@ test.each([
 });
 
 test('pack: a grant that no message can carry -> named, the others are sent', () => {
-  const huge = grant(2, { resumeFrom: { seq: 1, data: ['x'.repeat(250_000), 'x'.repeat(250_000), 'x'.repeat(250_000)] } });
+  const huge = grant(2, { resumeFrom: { epoch: 1, seq: 1, data: ['x'.repeat(250_000), 'x'.repeat(250_000), 'x'.repeat(250_000)] } });
   const { messages, tooLarge } = packAssignments(1, [grant(1), huge, grant(3)]);
   expect(tooLarge).toEqual([huge]);
   expect(messages.flatMap((message) => message.leases.map((lease) => lease.n))).toEqual([1, 3]);

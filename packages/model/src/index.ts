@@ -1,4 +1,14 @@
-export type { AttemptEvent, AttemptOrder } from './attempt.ts';
+export {
+  type Artifact,
+  ARTIFACT_LIMITS,
+  artifactNameProblem,
+  artifactsProblem,
+  type BlobDigest,
+  type BlobRef,
+  digestOf,
+  parseDigest,
+} from './artifact.ts';
+export type { AttemptEvent, AttemptOrder, LeftFile, OrderedResume } from './attempt.ts';
 export { NO_COUNTS, type RunCounts } from './counts.ts';
 export {
   CODE_FIELDS,

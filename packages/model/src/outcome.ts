@@ -1,4 +1,5 @@
 /** How attempts, tasks and test cases end. */
+import type { Artifact } from './artifact.ts';
 
 /** How one attempt ended on its worker. */
 export type AttemptOutcome =
@@ -65,6 +66,8 @@ export interface AttemptResult {
   readonly cases: readonly CaseResult[];
   /** Errors that belong to the file and to no case. */
   readonly errors?: readonly Failure[];
+  /** Files it left, by name. Recorded only when their bytes are durable (G19). Absent: none. */
+  readonly artifacts?: readonly Artifact[];
   /** Log bytes written and dropped, exact. */
   readonly log?: { readonly bytes: number; readonly droppedBytes: number };
 }

@@ -4,6 +4,7 @@
  * P1 A message carries its own business key (S2); sequence numbers belong to the session, not to the message.
  * P2 Readers ignore fields they do not know and answer unknown types with `unknown`, counted, never fatal.
  */
+import { artifactsProblem, type BlobDigest, parseDigest } from '@holdfast/model';
 import { z } from 'zod';
 
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -27,6 +28,19 @@ const caseResult = z.object({
   failure: failure.optional(),
 });
 
+const digest = z.string().refine((value) => parseDigest(value) !== undefined, { error: 'not a digest' });
+const blob = z.object({ digest: digest.transform((value) => value as BlobDigest), size: count });
+const artifacts = z
+  .array(blob.extend({ name: z.string().max(255) }))
+  .max(512)
+  .superRefine((list, context) => {
+    const problem = artifactsProblem(list);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+  });
+const checkpoint = { seq: ordinal, data: z.json(), blob: blob.optional() };
+/** `epoch`: of the attempt that saved it. */
+const resumePoint = z.object({ epoch: ordinal.optional(), ...checkpoint });
+
 /** How one attempt ended: `AttemptResult` of the model. */
 export const attemptResult = z.object({
   outcome: z.enum(['passed', 'failed', 'errored', 'timed_out', 'cancelled']),
@@ -37,6 +51,7 @@ export const attemptResult = z.object({
   cases: z.array(caseResult).max(10_000),
   errors: z.array(failure).max(1000).optional(),
   log: z.object({ bytes: count, droppedBytes: count }).optional(),
+  artifacts: artifacts.optional(),
 });
 
 const unit = z.object({ file: z.string().min(1).max(4096), project: short.optional(), pool: short.optional() });
@@ -127,8 +142,10 @@ export const workerMessage = z.discriminatedUnion('t', [
   z.object({ t: z.literal('lost'), ...lease, reason: text }),
   /** A pause or an unpause took effect. */
   z.object({ t: z.literal('paused'), ...lease, paused: z.boolean() }),
-  /** State that a later attempt may resume from. `seq` rises by attempt. Business key: the lease and `seq`. */
-  z.object({ t: z.literal('checkpoint'), ...lease, seq: ordinal, data: z.json() }),
+  /** State that a later attempt may resume from. `seq` rises by attempt. Business key: the lease and `seq`. `blob`: what was put before, too large for a message. */
+  z.object({ t: z.literal('checkpoint'), ...lease, ...checkpoint }),
+  /** The checkpoint that the attempt was given cannot be read: the older one was taken, or none. */
+  z.object({ t: z.literal('corrupt'), ...lease, checkpoint: z.object({ epoch: ordinal, seq: ordinal }) }),
   /** Live news of a running attempt; may be dropped, counted. */
   z.object({
     t: z.literal('progress'),
@@ -175,7 +192,7 @@ export const coordinatorMessage = z.discriminatedUnion('t', [
           timeoutMs: count,
           graceMs: count,
           onDisconnect: z.enum(['replace', 'hedge', 'wait']),
-          resumeFrom: z.object({ seq: ordinal, data: z.json() }).optional(),
+          resumeFrom: resumePoint.extend({ older: resumePoint.optional() }).optional(),
         }),
       )
       .min(1)

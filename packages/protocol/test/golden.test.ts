@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { z } from 'zod';
 import { coordinatorFrame, coordinatorMessage, decodeFrame, encodeFrame, readMessage, workerFrame, workerMessage } from '../src/index.ts';
@@ -8,9 +8,10 @@ interface Golden {
   readonly text: string;
 }
 
-const goldens = readFileSync(new URL('golden/v1.jsonl', import.meta.url), 'utf8')
-  .trim()
-  .split('\n')
+const folder = new URL('golden/', import.meta.url);
+const goldens = readdirSync(folder)
+  .sort()
+  .flatMap((name) => readFileSync(new URL(name, folder), 'utf8').trim().split('\n'))
   .map((line) => JSON.parse(line) as Golden);
 
 const schemas = {

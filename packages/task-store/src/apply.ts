@@ -7,7 +7,6 @@ import {
   finishAttempt,
   hedgeAttempt,
   helloWorker,
-  type LatestCheckpoint,
   loseAttempt,
   makeTaskReady,
   pauseAttempt,
@@ -15,16 +14,18 @@ import {
   startAttempt,
   unhedgeAttempt,
 } from './attempt-ops.ts';
+import type { Neighbours } from './neighbours.ts';
 import type { TaskOp } from './ops.ts';
+import { dropCheckpoint } from './resume.ts';
 import { addTasks, cancelRun, interruptRun, openRun, resumeRun, sealRun, startCoordinator } from './run-ops.ts';
 import type { TaskTables } from './tables.ts';
 
 /** Returns what a store module's `open` returns. Ops with an unknown name are a bug and assert. */
-export function createTaskApplier(tables: TaskTables, latestCheckpoint: LatestCheckpoint): (op: Op) => Verdict {
-  return (op) => decide(tables, op as TaskOp, latestCheckpoint);
+export function createTaskApplier(tables: TaskTables, neighbours: Neighbours): (op: Op) => Verdict {
+  return (op) => decide(tables, op as TaskOp, neighbours);
 }
 
-function decide(tables: TaskTables, op: TaskOp, latestCheckpoint: LatestCheckpoint): Verdict {
+function decide(tables: TaskTables, op: TaskOp, neighbours: Neighbours): Verdict {
   switch (op.op) {
     case 'task.startCoordinator':
       return startCoordinator(tables, op);
@@ -37,17 +38,19 @@ function decide(tables: TaskTables, op: TaskOp, latestCheckpoint: LatestCheckpoi
     case 'task.hello':
       return helloWorker(tables, op);
     case 'task.claim':
-      return claim(tables, op, latestCheckpoint);
+      return claim(tables, op, neighbours);
     case 'task.started':
       return startAttempt(tables, op);
     case 'task.paused':
       return pauseAttempt(tables, op);
     case 'task.finished':
-      return finishAttempt(tables, op);
+      return finishAttempt(tables, op, neighbours);
     case 'task.lost':
-      return loseAttempt(tables, op);
+      return loseAttempt(tables, op, neighbours);
     case 'task.released':
-      return releaseAttempt(tables, op);
+      return releaseAttempt(tables, op, neighbours);
+    case 'task.checkpointCorrupt':
+      return dropCheckpoint(tables, op, neighbours);
     case 'task.hedge':
       return hedgeAttempt(tables, op);
     case 'task.unhedge':
@@ -55,9 +58,9 @@ function decide(tables: TaskTables, op: TaskOp, latestCheckpoint: LatestCheckpoi
     case 'task.makeReady':
       return makeTaskReady(tables, op);
     case 'task.cancel':
-      return cancelTask(tables, op);
+      return cancelTask(tables, op, neighbours);
     case 'task.cancelRun':
-      return cancelRun(tables, op);
+      return cancelRun(tables, op, neighbours);
     case 'task.interruptRun':
       return interruptRun(tables, op);
     case 'task.resumeRun':

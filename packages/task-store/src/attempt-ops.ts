@@ -1,6 +1,7 @@
 /** Decisions about single tasks: hello, claim, and all that becomes of a lease. */
 import type { Verdict } from '@holdfast/committer';
-import { isTerminal, type Json, type TaskKey, type TaskState } from '@holdfast/model';
+import { isTerminal, type TaskState } from '@holdfast/model';
+import type { Neighbours } from './neighbours.ts';
 import type {
   CancelTask,
   Claim,
@@ -20,6 +21,7 @@ import type {
   TaskNow,
   UnhedgeAttempt,
 } from './ops.ts';
+import { resumeOf } from './resume.ts';
 import {
   applied,
   assertFollows,
@@ -37,9 +39,6 @@ import {
   writeTask,
 } from './settle.ts';
 import { type AttemptRecord, FORMER_MAX, type LeaseState, type ReadyRecord, type TaskRecord, type TaskTables } from './tables.ts';
-
-/** What the latest good checkpoint of a task is; comes from the checkpoint store. */
-export type LatestCheckpoint = (key: TaskKey) => { readonly seq: number; readonly data: Json } | undefined;
 
 export function helloWorker(tables: TaskTables, op: HelloWorker): Verdict<HelloApplied> {
   const known = tables.workerById(op.worker);
@@ -62,7 +61,7 @@ export function helloWorker(tables: TaskTables, op: HelloWorker): Verdict<HelloA
   return applied({ worker, sessionEpoch, held: tables.activeOf(worker).map((row) => leaseRow(tables, row)) });
 }
 
-export function claim(tables: TaskTables, op: Claim, latestCheckpoint: LatestCheckpoint): Verdict<Claimed> {
+export function claim(tables: TaskTables, op: Claim, { checkpoints }: Neighbours): Verdict<Claimed> {
   const worker = tables.worker(op.worker);
   if (worker?.sessionEpoch !== op.sessionEpoch) return refused('stale_session', { sessionEpoch: worker?.sessionEpoch ?? 0 });
   const grants: Grant[] = [];
@@ -89,12 +88,11 @@ export function claim(tables: TaskTables, op: Claim, latestCheckpoint: LatestChe
     // A hedge's second grant leaves the state to the lease that is out already.
     const state = task.state === 'queued' ? 'leased' : task.state;
     const next = { ...task, state, epoch, attempts: task.attempts + 1, ready: false };
-    writeTask(tables, next, { kind: 'task.granted', epoch, worker: op.worker, wall: op.wall });
+    const granted = writeTask(tables, next, { kind: 'task.granted', epoch, worker: op.worker, wall: op.wall });
     const { name, body, policy } = tables.describe(task.run, task.n);
-    // A first attempt has no predecessor that could have left one.
-    const resumeFrom = epoch === 1 ? undefined : latestCheckpoint(task);
     const grant = { run: task.run, n: task.n, epoch, name, body, policy, class: row.class };
-    grants.push(resumeFrom ? { ...grant, resumeFrom } : grant);
+    // A first attempt has no predecessor that could have left one.
+    grants.push(epoch === 1 ? grant : { ...grant, ...resumeOf(tables, granted, checkpoints, op.wall) });
   }
   return applied({ grants, skipped });
 }
@@ -157,15 +155,22 @@ function move(tables: TaskTables, { task, attempt }: Lease, from: LeaseState, to
   return applied(null);
 }
 
-export function finishAttempt(tables: TaskTables, op: FinishAttempt): Verdict<TaskNow> {
+export function finishAttempt(tables: TaskTables, op: FinishAttempt, neighbours: Neighbours): Verdict<TaskNow> {
   const lease = findLease(tables, op);
   if (lease.kind === 'refused') return lease;
   const { task, attempt } = lease.value;
   const { result, wall } = op;
+  if (result.artifacts) {
+    const { blobs } = neighbours;
+    // G19: what it names must be durable before it is.
+    const missing = result.artifacts.find(({ digest }) => !blobs.has(digest));
+    if (missing) return refused('missing_blob', { name: missing.name, digest: missing.digest });
+    for (const { digest } of result.artifacts) blobs.reference(digest);
+  }
   tables.putAttempt({ ...attempt, state: 'ended', ended: wall, result });
   const failures = task.failures + (RETRIED.has(result.outcome) ? 1 : 0);
   const again = RETRIED.has(result.outcome) && failures <= task.retries;
-  return settle(tables, { ...task, failures }, attempt, {
+  return settle(tables, neighbours, { ...task, failures }, attempt, {
     to: again ? 'queued' : result.outcome,
     delayMs: again ? task.retryDelayMs : 0,
     fence: task.epoch + 1,
@@ -175,7 +180,7 @@ export function finishAttempt(tables: TaskTables, op: FinishAttempt): Verdict<Ta
   });
 }
 
-export function loseAttempt(tables: TaskTables, op: LoseAttempt): Verdict<TaskNow> {
+export function loseAttempt(tables: TaskTables, op: LoseAttempt, neighbours: Neighbours): Verdict<TaskNow> {
   const lease = findLease(tables, op);
   if (lease.kind === 'refused') return lease;
   const { task, attempt } = lease.value;
@@ -184,7 +189,7 @@ export function loseAttempt(tables: TaskTables, op: LoseAttempt): Verdict<TaskNo
   const lost = task.lost + 1;
   const next = { ...task, lost };
   if (lost >= task.maxLost) {
-    return settle(tables, next, attempt, {
+    return settle(tables, neighbours, next, attempt, {
       to: 'dead_letter',
       delayMs: 0,
       fence: task.epoch + 1,
@@ -193,15 +198,15 @@ export function loseAttempt(tables: TaskTables, op: LoseAttempt): Verdict<TaskNo
       wall: op.wall,
     });
   }
-  return giveBack(tables, next, attempt, 'task.lost', op.reason, op.wall);
+  return giveBack(tables, neighbours, next, attempt, 'task.lost', op.reason, op.wall);
 }
 
-export function releaseAttempt(tables: TaskTables, op: ReleaseAttempt): Verdict<TaskNow> {
+export function releaseAttempt(tables: TaskTables, op: ReleaseAttempt, neighbours: Neighbours): Verdict<TaskNow> {
   const lease = findLease(tables, op);
   if (lease.kind === 'refused') return lease;
   const { task, attempt } = lease.value;
   tables.putAttempt({ ...attempt, state: 'released', ended: op.wall });
-  return giveBack(tables, task, attempt, 'task.released', null, op.wall);
+  return giveBack(tables, neighbours, task, attempt, 'task.released', null, op.wall);
 }
 
 /**
@@ -210,6 +215,7 @@ export function releaseAttempt(tables: TaskTables, op: ReleaseAttempt): Verdict<
  */
 function giveBack(
   tables: TaskTables,
+  neighbours: Neighbours,
   task: TaskRecord,
   attempt: AttemptRecord,
   kind: 'task.lost' | 'task.released',
@@ -217,7 +223,8 @@ function giveBack(
   wall: number,
 ): Verdict<TaskNow> {
   const left = otherLeases(tables, task, attempt.epoch);
-  if (left.length === 0) return settle(tables, task, attempt, { to: 'queued', delayMs: 0, fence: task.epoch + 1, reason, kind, wall });
+  if (left.length === 0)
+    return settle(tables, neighbours, task, attempt, { to: 'queued', delayMs: 0, fence: task.epoch + 1, reason, kind, wall });
   const run = tables.run(task.run)!;
   const again = !task.ready && left.every((row) => row.hedge);
   const fence = Math.max(task.fence, left[0]!.epoch);
@@ -249,7 +256,13 @@ interface Settlement {
 }
 
 /** Moves a task out of all its leases: to a terminal state or back to the queue, with all that follows for its run. */
-function settle(tables: TaskTables, task: TaskRecord, attempt: AttemptRecord | undefined, to: Settlement): Verdict<TaskNow> {
+function settle(
+  tables: TaskTables,
+  { checkpoints }: Neighbours,
+  task: TaskRecord,
+  attempt: AttemptRecord | undefined,
+  to: Settlement,
+): Verdict<TaskNow> {
   assertFollows(task.state, to.to, task);
   const run = tables.run(task.run)!;
   const revoked = revokeActive(tables, task, 'revoked', to.wall, attempt?.epoch ?? 0);
@@ -275,6 +288,7 @@ function settle(tables: TaskTables, task: TaskRecord, attempt: AttemptRecord | u
     reason: to.reason,
     wall: to.wall,
   });
+  if (terminal) checkpoints.prune(task, to.wall);
   const { ready: released, cancelled } = terminal ? releaseDependents(tables, run, next, to.wall) : NO_DEPENDENTS;
   const now: TaskNow = {
     state: next.state,
@@ -324,11 +338,11 @@ export function makeTaskReady(tables: TaskTables, op: MakeReady): Verdict<{ read
   return applied({ class: run.class, ready });
 }
 
-export function cancelTask(tables: TaskTables, op: CancelTask): Verdict<TaskNow> {
+export function cancelTask(tables: TaskTables, op: CancelTask, neighbours: Neighbours): Verdict<TaskNow> {
   const task = tables.task(op.run, op.n);
   if (!task) return refused('unknown_task');
   if (isTerminal(task.state)) return refused('terminal', { state: task.state, epoch: task.epoch });
-  return settle(tables, task, undefined, {
+  return settle(tables, neighbours, task, undefined, {
     to: 'cancelled',
     delayMs: 0,
     fence: task.epoch + 1,
@@ -360,7 +374,7 @@ function findLease(
 }
 
 /** The same where a recorded result is nothing but another way of being over. */
-function findOpenLease(tables: TaskTables, key: LeaseOp): ReturnType<typeof findLease> {
+export function findOpenLease(tables: TaskTables, key: LeaseOp): ReturnType<typeof findLease> {
   const lease = findLease(tables, key);
   return lease.kind === 'refused' && lease.reason === 'duplicate' ? { ...lease, reason: 'stale_lease' } : lease;
 }

@@ -184,10 +184,10 @@ export const attemptStories: readonly Story[] = [
       bench.apply(lost(1, 1, 1));
       bench.equal(bench.refuse(save(1, 1, 1, 6)), 'stale_lease', 'after the loss');
       const next = bench.apply<Claimed>(claim(1, 1, 1));
-      bench.equal(next.grants[0]!.resumeFrom, { seq: 5, data: { at: 5 } }, 'resume point');
+      bench.equal(next.grants[0]!.resumeFrom, { epoch: 1, seq: 5, data: { at: 5 } }, 'resume point');
       bench.apply(save(1, 1, 2, 1));
       bench.apply(released(1, 1, 2));
-      bench.equal(bench.apply<Claimed>(claim(1, 1, 1)).grants[0]!.resumeFrom, { seq: 1, data: { at: 1 } }, 'epochs order first');
+      bench.equal(bench.apply<Claimed>(claim(1, 1, 1)).grants[0]!.resumeFrom, { epoch: 2, seq: 1, data: { at: 1 } }, 'epochs order first');
     },
   },
 ];

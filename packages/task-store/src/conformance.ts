@@ -6,6 +6,7 @@
 import type { Op, Verdict } from '@holdfast/committer';
 import { CodedError } from '@holdfast/kernel';
 import { attemptStories } from './conformance-attempts.ts';
+import { blobStories } from './conformance-blobs.ts';
 import { hedgeStories } from './conformance-hedges.ts';
 import { runStories } from './conformance-runs.ts';
 import { checkRows } from './invariants.ts';
@@ -14,7 +15,7 @@ import type { TaskRows } from './tables.ts';
 export { checkRows } from './invariants.ts';
 export { type Replayed, type ReplayedRun, type ReplayedTask, replayEvents } from './replay.ts';
 
-/** A store under test: tasks and checkpoints in one committer. */
+/** A store under test: tasks, checkpoints and the ledger of blobs in one committer. */
 export interface StoreUnderTest {
   commit(ops: readonly Op[]): Verdict[];
   rows(): TaskRows;
@@ -43,7 +44,7 @@ export interface Bench {
 
 /** Registers all stories; after each step of each, every invariant of `checkRows` is checked. */
 export function conformance(register: (name: string, run: () => Promise<void>) => void, open: () => Promise<StoreUnderTest>): void {
-  for (const story of [...runStories, ...attemptStories, ...hedgeStories]) {
+  for (const story of [...runStories, ...attemptStories, ...hedgeStories, ...blobStories]) {
     register(story.name, async () => {
       const store = await open();
       try {

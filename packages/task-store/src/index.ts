@@ -1,11 +1,12 @@
 export { createTaskApplier } from './apply.ts';
-export type { LatestCheckpoint } from './attempt-ops.ts';
+export type { Neighbours } from './neighbours.ts';
 export type {
   AddedTasks,
   AddTasks,
   CancelledTask,
   CancelRun,
   CancelTask,
+  CheckpointCorrupt,
   Claim,
   Claimed,
   FinishAttempt,

@@ -1,11 +1,13 @@
-/** Tasks and checkpoints in memory: what the simulator and the tests of cores run against. */
+/** Tasks, checkpoints and the ledger of blobs in memory: what the simulator and the tests of cores run against. */
 import type { Committer, StoreModule } from '@holdfast/committer';
 import { createMemoryCommitter, type MemoryTx } from '@holdfast/committer/memory';
 import type { LeaseState } from '@holdfast/checkpoint-store';
-import { createMemoryCheckpointModule, memoryLatestCheckpoint } from '@holdfast/checkpoint-store/memory';
+import { memoryBlobLedger, memoryBlobModule } from '@holdfast/blob-store/ledger';
+import { createMemoryCheckpointModule, memoryTaskCheckpoints } from '@holdfast/checkpoint-store/memory';
 import { createTaskApplier } from './apply.ts';
-import { isActive, type LatestCheckpoint } from './attempt-ops.ts';
+import { isActive } from './attempt-ops.ts';
 import { createMemoryTables } from './memory-tables.ts';
+import type { Neighbours } from './neighbours.ts';
 import type { AttemptRecord, TaskRecord, TaskRows } from './tables.ts';
 
 export interface MemoryTaskModule extends StoreModule<MemoryTx> {
@@ -13,14 +15,14 @@ export interface MemoryTaskModule extends StoreModule<MemoryTx> {
   rows(): TaskRows;
 }
 
-/** Creates the module. `latestCheckpoint` makes the reader of resume points over the same transaction. */
-export function createMemoryTaskModule(ports: { readonly latestCheckpoint: (tx: MemoryTx) => LatestCheckpoint }): MemoryTaskModule {
+/** Creates the module. `neighbours` reaches the modules beside it over the same transaction. */
+export function createMemoryTaskModule(neighbours: (tx: MemoryTx) => Neighbours): MemoryTaskModule {
   let tables: ReturnType<typeof createMemoryTables> | undefined;
   return {
     name: 'task',
     open(tx) {
       tables = createMemoryTables(tx);
-      return createTaskApplier(tables, ports.latestCheckpoint(tx));
+      return createTaskApplier(tables, neighbours(tx));
     },
     rows: () => tables!.rows(),
   };
@@ -43,9 +45,12 @@ export interface MemoryStore {
   rows(): TaskRows;
 }
 
-/** Creates a committer with tasks, checkpoints and `extra` modules, over empty tables. */
+/** Creates a committer with tasks, checkpoints, the ledger of blobs and `extra` modules, over empty tables. */
 export function createMemoryStore(extra: readonly StoreModule<MemoryTx>[] = []): MemoryStore {
-  const tasks = createMemoryTaskModule({ latestCheckpoint: memoryLatestCheckpoint });
-  const checkpoints = createMemoryCheckpointModule({ leaseState: memoryLeaseState });
-  return { committer: createMemoryCommitter([tasks, checkpoints, ...extra]), rows: tasks.rows };
+  const tasks = createMemoryTaskModule((tx) => {
+    const blobs = memoryBlobLedger(tx);
+    return { blobs, checkpoints: memoryTaskCheckpoints(tx, blobs) };
+  });
+  const checkpoints = createMemoryCheckpointModule({ leaseState: memoryLeaseState, blobs: memoryBlobLedger });
+  return { committer: createMemoryCommitter([tasks, checkpoints, memoryBlobModule, ...extra]), rows: tasks.rows };
 }

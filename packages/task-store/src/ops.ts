@@ -28,6 +28,7 @@ import type {
   TaskState,
   WorkerId,
 } from '@holdfast/model';
+import type { CheckpointKey, ResumePoint } from '@holdfast/checkpoint-store';
 import type { Json } from '@holdfast/model';
 
 /** Begins a coordinator's life: raises its epoch and hands out all it must know to go on (the one recovery path, M4). */
@@ -181,8 +182,8 @@ export interface Grant extends LeaseKey {
   readonly body: TaskBody;
   readonly policy: TaskPolicy;
   readonly class: string;
-  /** The latest good checkpoint of any earlier attempt. */
-  readonly resumeFrom?: { readonly seq: number; readonly data: Json };
+  /** The latest good checkpoint of any earlier attempt; `older`: the one before, if the latest has its bytes elsewhere. */
+  readonly resumeFrom?: ResumePoint & { readonly older?: ResumePoint };
 }
 export interface Claimed {
   readonly grants: readonly Grant[];
@@ -209,7 +210,10 @@ export interface PauseAttempt extends LeaseOp {
   readonly wall: number;
 }
 
-/** Records a result (O1). Refused: `duplicate` (this epoch's result is recorded), `stale_lease`, `unknown_task`. */
+/**
+ * Records a result (O1). Refused: `duplicate` (this epoch's result is recorded), `stale_lease`, `unknown_task`, and `missing_blob`
+ * when it names an artifact whose bytes are not durable (G19).
+ */
 export interface FinishAttempt extends LeaseOp {
   readonly op: 'task.finished';
   readonly result: AttemptResult;
@@ -247,6 +251,13 @@ export interface LoseAttempt extends LeaseOp {
 /** Given back: fence above the epoch, queued again, no loss counted. Refused as `task.finished`. */
 export interface ReleaseAttempt extends LeaseOp {
   readonly op: 'task.released';
+  readonly wall: number;
+}
+
+/** A checkpoint that the attempt was given cannot be read. Refused as `task.started`, and `unknown_checkpoint`. */
+export interface CheckpointCorrupt extends LeaseOp {
+  readonly op: 'task.checkpointCorrupt';
+  readonly checkpoint: CheckpointKey;
   readonly wall: number;
 }
 
@@ -327,6 +338,7 @@ export interface TaskOps {
   'task.finished': readonly [FinishAttempt, TaskNow];
   'task.lost': readonly [LoseAttempt, TaskNow];
   'task.released': readonly [ReleaseAttempt, TaskNow];
+  'task.checkpointCorrupt': readonly [CheckpointCorrupt, null];
   'task.hedge': readonly [HedgeAttempt, { readonly class: string }];
   'task.unhedge': readonly [UnhedgeAttempt, { readonly class: string }];
   'task.makeReady': readonly [MakeReady, { readonly class: string; readonly ready: boolean }];

@@ -1,6 +1,7 @@
 /** Decisions about runs as wholes: opening, adding, sealing, stopping, going on, and a coordinator's start. */
 import type { Verdict } from '@holdfast/committer';
 import { NO_COUNTS, type TaskSpec } from '@holdfast/model';
+import type { Neighbours } from './neighbours.ts';
 import type {
   AddedTasks,
   AddTasks,
@@ -188,7 +189,7 @@ export function sealRun(tables: TaskTables, op: SealRun): Verdict<RunNow> {
   return applied(endRunIfDone(tables, op.run, op.wall));
 }
 
-export function cancelRun(tables: TaskTables, op: CancelRun): Verdict<RunStopped> {
+export function cancelRun(tables: TaskTables, op: CancelRun, { checkpoints }: Neighbours): Verdict<RunStopped> {
   const run = tables.run(op.run);
   if (!run) return refused('unknown_run');
   if (run.state === 'finished' || run.state === 'cancelled') return refused('terminal', { state: run.state });
@@ -199,6 +200,7 @@ export function cancelRun(tables: TaskTables, op: CancelRun): Verdict<RunStopped
     revoked.push(...revokeActive(tables, task, 'revoked', op.wall));
     if (unready(tables, task, run.class)) removed += 1;
     cancelled += 1;
+    if (task.epoch > 0) checkpoints.prune(task, op.wall);
     writeTask(
       tables,
       { ...task, state: 'cancelled', fence: task.epoch + 1, delayMs: 0, ready: false, ended: op.wall },

@@ -123,6 +123,7 @@ export function releaseDependents(tables: TaskTables, run: RunRecord, task: Task
     for (const dependent of tables.dependents(run.run, n)) {
       const row = tables.task(run.run, dependent)!;
       if (isTerminal(row.state)) continue;
+      // It waited for this one from the start: it never ran, and left no checkpoint.
       const reason = `task ${n} did not pass`;
       writeTask(
         tables,

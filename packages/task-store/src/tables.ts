@@ -138,7 +138,9 @@ export type EventKind =
   | 'task.hedged'
   | 'task.unhedged'
   | 'task.ready'
-  | 'task.cancelled';
+  | 'task.cancelled'
+  /** A kept checkpoint was damaged and passed over; the task stays as it is. */
+  | 'checkpoint.corrupt';
 
 /** One transition. After it the element has this state, version and fence; `seq` is given by the store, without gaps. */
 export interface EventRecord {

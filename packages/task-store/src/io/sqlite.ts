@@ -1,13 +1,15 @@
 /**
- * Tasks and checkpoints in SQLite. This file is what the store's threads load: `storeModules` and `storeQueries`.
+ * Tasks, checkpoints and the ledger of blobs in SQLite. This file is what the store's threads load: `storeModules` and `storeQueries`.
  *
  * Example: `openSqliteThread({ path, modules: [SQLITE_STORE_URL] })` and `openSqliteReader({ path, queries: [SQLITE_STORE_URL] })`.
  */
+import { sqliteBlobLedger, sqliteBlobModule } from '@holdfast/blob-store/sqlite';
 import type { LeaseState } from '@holdfast/checkpoint-store';
-import { createCheckpointModule, sqliteLatestCheckpoint } from '@holdfast/checkpoint-store/sqlite';
+import { createCheckpointModule, sqliteTaskCheckpoints } from '@holdfast/checkpoint-store/sqlite';
 import { siblingUrl, type SqliteModule, type SqliteTx } from '@holdfast/committer/sqlite';
 import { createTaskApplier } from '../apply.ts';
-import { isActive, type LatestCheckpoint } from '../attempt-ops.ts';
+import { isActive } from '../attempt-ops.ts';
+import type { Neighbours } from '../neighbours.ts';
 import type { TaskRows } from '../tables.ts';
 import { TASK_MIGRATIONS } from './schema.ts';
 import { sqliteTables, type SqliteTables } from './sqlite-tables.ts';
@@ -20,15 +22,15 @@ export interface SqliteTaskModule extends SqliteModule {
   rows(): TaskRows;
 }
 
-/** Creates the module. `latestCheckpoint` makes the reader of resume points over the same transaction. */
-export function createTaskModule(ports: { readonly latestCheckpoint: (tx: SqliteTx) => LatestCheckpoint }): SqliteTaskModule {
+/** Creates the module. `neighbours` reaches the modules beside it over the same transaction. */
+export function createTaskModule(neighbours: (tx: SqliteTx) => Neighbours): SqliteTaskModule {
   let tables: SqliteTables | undefined;
   return {
     name: 'task',
     migrations: TASK_MIGRATIONS,
     open(tx) {
       tables = sqliteTables(tx);
-      return createTaskApplier(tables, ports.latestCheckpoint(tx));
+      return createTaskApplier(tables, neighbours(tx));
     },
     rows: () => tables!.rows(),
   };
@@ -45,10 +47,14 @@ export function sqliteLeaseState(tx: SqliteTx): LeaseState {
   };
 }
 
-/** Makes the two modules wired to each other; add more beside them. */
+/** Makes the three modules wired to each other; add more beside them. */
 export function createStoreModules(): { readonly modules: readonly SqliteModule[]; rows(): TaskRows } {
-  const tasks = createTaskModule({ latestCheckpoint: sqliteLatestCheckpoint });
-  return { modules: [tasks, createCheckpointModule({ leaseState: sqliteLeaseState })], rows: () => tasks.rows() };
+  const tasks = createTaskModule((tx) => {
+    const blobs = sqliteBlobLedger(tx);
+    return { blobs, checkpoints: sqliteTaskCheckpoints(tx, blobs) };
+  });
+  const checkpoints = createCheckpointModule({ leaseState: sqliteLeaseState, blobs: sqliteBlobLedger });
+  return { modules: [sqliteBlobModule, tasks, checkpoints], rows: () => tasks.rows() };
 }
 
 /** What the writer thread registers. */
