@@ -32,6 +32,7 @@ function createProgram(): Command {
   addServers(program);
   addInspection(program);
   addTokens(program);
+  addChaos(program);
   for (const command of program.commands) command.exitOverride();
   return program;
 }
@@ -219,6 +220,33 @@ function addTokens(program: Command): void {
   for (const command of token.commands) command.exitOverride();
 }
 
+function addChaos(program: Command): void {
+  const chaos = program.command('chaos').description('break connections on purpose: a seeded TCP fault proxy');
+  const verbs = () => import('./verbs/chaos.ts');
+  chaos
+    .command('proxy')
+    .description('pass connections on through faults, until Ctrl-C')
+    .requiredOption('--upstream <host:port>', 'where connections go')
+    .option('--listen <host:port>', 'address to listen on; default 127.0.0.1:0, a free port')
+    .option('--toxic <spec>', 'a fault: TYPE[@upstream|@downstream][~TOXICITY][:NAME=VALUE,...]; may be repeated', collect)
+    .option('--seed <seed>', 'what chance is drawn from; default holdfast')
+    .option('--json', 'print the proxy, then every event, as JSON lines')
+    .addHelpText('after', CHAOS_HELP_AFTER)
+    .action(
+      async (options: Record<string, unknown>) => void (process.exitCode = await (await verbs()).chaosProxyVerb(options as never, io)),
+    );
+  chaos
+    .command('serve')
+    .description("serve Toxiproxy's HTTP API, until Ctrl-C")
+    .option('--listen <host:port>', 'address of the API; default 127.0.0.1:8474')
+    .option('--seed <seed>', 'what chance is drawn from; default holdfast')
+    .option('--json', 'print the address as JSON once it listens')
+    .action(
+      async (options: Record<string, unknown>) => void (process.exitCode = await (await verbs()).chaosServeVerb(options as never, io)),
+    );
+  for (const command of chaos.commands) command.exitOverride();
+}
+
 const connection = (command: Command): Command =>
   remote(command, 'address of the coordinator; default: that of --data, or of the newest local run').option(
     '--data <folder>',
@@ -254,6 +282,17 @@ Exit codes: 0 passed, 1 tests failed, 2 usage, 3 machines failed but no test, 4 
 16 a wrong setting, 69 coordinator unreachable, 75 another process or a full disk is in the way, 77 token refused,
 78 refuses to start, 130 and 143 ended by a signal.
 Settings also come from variables and from holdfast.config.ts: --fail-fast is HOLDFAST_FAIL_FAST and run.failFast.`;
+
+const CHAOS_HELP_AFTER = `
+Faults and what can be set (milliseconds and bytes unless said otherwise):
+  latency:latency,jitter   bandwidth:rate (KB/s)   slow_close:delay   timeout:timeout   reset_peer:timeout
+  slicer:average_size,size_variation,delay (microseconds)   limit_data:bytes   blackhole:after   half_open:after
+  corrupt:every   truncate:bytes   duplicate:percent   refuse
+upstream is what the client sends, downstream (the default) what it gets; ~0.3 meets three connections of ten.
+
+Examples:
+  holdfast chaos proxy --upstream 127.0.0.1:7070 --toxic latency:latency=200,jitter=50
+  holdfast chaos proxy --upstream 127.0.0.1:7070 --toxic blackhole@upstream~0.5:after=3000 --seed 7`;
 
 const RUN_HELP_AFTER = `
 Known runners: vitest, node --test; scripts, npx and wrappers such as cross-env are understood. Any other: --files or --commands.
