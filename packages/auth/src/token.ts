@@ -2,6 +2,7 @@
  * What a token looks like and what is kept of it.
  *
  * A1 A secret is 256 random bits; the store keeps only its SHA-256, so what is stored cannot be sent.
+ *    For proofs it keeps a hash of a hash and the coordinator's own key (protocol's `keysOf`): neither proves to be the worker.
  * A2 Every token expires. Wall time decides that at the edge only, never inside a machine.
  */
 import type { WallMs } from '@holdfast/kernel';
@@ -19,14 +20,18 @@ export interface Principal {
 export interface TokenRecord extends Principal {
   /** SHA-256 of the secret part, 64 lower-case hex digits. */
   readonly hash: string;
+  /** What proofs are checked with. Absent: minted before there were any; such a token opens no worker link. */
+  readonly proofKeys?: { readonly storedKey: string; readonly serverKey: string };
+  /** The key id of the token that ends at the first use of this one. */
+  readonly replaces?: string;
   readonly createdWall: number;
   /** Mandatory. */
   readonly expiresWall: number;
   readonly revokedWall?: number;
 }
 
-/** What people may see of a token: everything but its hash. */
-export type TokenFacts = Omit<TokenRecord, 'hash'>;
+/** What people may see of a token: nothing that verifies it. */
+export type TokenFacts = Omit<TokenRecord, 'hash' | 'proofKeys'>;
 
 /** Default life of a token: 90 days. */
 export const TOKEN_LIFE_MS = 90 * 86_400_000;
@@ -49,8 +54,8 @@ export function tokenState(record: TokenFacts, wall: WallMs | number): 'active' 
   return wall < record.expiresWall ? 'active' : 'expired';
 }
 
-/** The record without its hash. */
+/** The record without what verifies it. */
 export function tokenFacts(record: TokenRecord): TokenFacts {
-  const { hash: _hash, ...facts } = record;
+  const { hash: _hash, proofKeys: _proofKeys, ...facts } = record;
   return facts;
 }

@@ -29,7 +29,8 @@ for (const [name, open] of adapters) {
   };
 
   test(`auth ${name}: put and list -> the same records, by key id`, async () => {
-    const records = [record('k2'), record('k1', { revokedWall: 2000 })];
+    const proofKeys = { storedKey: 'b'.repeat(64), serverKey: 'c'.repeat(64) };
+    const records = [record('k2', { proofKeys, replaces: 'k1' }), record('k1', { revokedWall: 2000 })];
     const verdicts = await run([...records.map((one) => ({ op: 'auth.put', record: one }) as const), { op: 'auth.list' }]);
     expect(verdicts.at(-1)).toEqual({ kind: 'applied', value: { tokens: [records[1], records[0]] } });
   });

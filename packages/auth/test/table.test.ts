@@ -1,6 +1,7 @@
 import { covers, formatToken, parseScope, parseToken, SCOPES, tokenState } from '@holdfast/auth';
 import { createTokenBook, digestsEqual, hashSecret, mintToken } from '@holdfast/auth/node';
-import { nodeEntropy } from '@holdfast/kernel/node';
+import { nodeEntropy, nodeMac } from '@holdfast/kernel/node';
+import { keysOf } from '@holdfast/protocol';
 import { expect, test } from 'vitest';
 
 test('scopes: each covers itself alone, admin covers all', () => {
@@ -32,6 +33,11 @@ test('A1 book: verifies what was minted and says why it refuses the rest', () =>
   expect(text).toMatch(/^hf_[0-9a-f]{16}_[\w-]{43}$/);
   expect(JSON.stringify(record)).not.toContain(parseToken(text)!.secret);
   const book = createTokenBook([record]);
+  const { secret } = parseToken(text)!;
+  const { clientKey, ...stored } = keysOf(nodeMac, secret);
+  expect(book.proofKeys(record.keyId, 1400)).toEqual(stored);
+  expect(JSON.stringify(record)).not.toContain(clientKey);
+  expect([book.proofKeys('unknown', 1400), book.proofKeys(record.keyId, 1500)]).toEqual([undefined, undefined]);
   const other = mintToken(nodeEntropy, 'ci', ['read'], 1000, 500).text;
   const reason = (token: string, wall: number): string | undefined => {
     const verification = book.verify(token, wall);

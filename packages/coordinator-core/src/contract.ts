@@ -6,19 +6,21 @@
 import type { DurationMs, Machine } from '@holdfast/kernel';
 import type { Op, Verdict } from '@holdfast/committer';
 import type { Fingerprint, Incarnation, Json, RunId, RunSpec, TaskSpec, WorkerId } from '@holdfast/model';
-import type { WorkerFrame } from '@holdfast/protocol';
+import type { Hello, WorkerFrame } from '@holdfast/protocol';
 import type { RunEvent } from '@holdfast/results';
 
 export type CoordinatorInput =
   /** First of all: begins this life. `wall` is for people. */
   | { readonly kind: 'booted'; readonly wall: number }
-  /** A link whose token allows `worker:register`. `principal`: the name of the token, which rotation keeps; workers belong to it. `session` and `token` are fresh secrets, used if a new session begins. */
+  /** A link whose worker has proven itself (`proof` goes into the welcome), under a token that allows `worker:register`. `principal`: the name of the token, which rotation keeps; workers belong to it. `session` and `token` are fresh secrets, used if a new session begins. */
   | {
       readonly kind: 'linkOpened';
       readonly link: number;
       readonly principal: string;
       readonly session: string;
       readonly token: string;
+      readonly hello: Hello;
+      readonly proof: string;
     }
   /** A frame that passed its schema. */
   | { readonly kind: 'frameReceived'; readonly link: number; readonly frame: WorkerFrame }

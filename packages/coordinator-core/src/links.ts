@@ -8,7 +8,7 @@
  */
 import { durationMs, type DurationMs } from '@holdfast/kernel';
 import { type Incarnation, incarnation, leaseText, type WorkerId, workerId } from '@holdfast/model';
-import { CLOSE, type Hello, PROTOCOL_VERSIONS } from '@holdfast/protocol';
+import { CLOSE, type Hello } from '@holdfast/protocol';
 import { createServerSession, type ServerEffect, type ServerInput } from '@holdfast/reconnection-core';
 import type { HelloApplied, WorkerRow } from '@holdfast/task-store';
 import type { CoordinatorInput } from './contract.ts';
@@ -24,6 +24,7 @@ interface Link {
   readonly principal: string;
   readonly session: string;
   readonly token: string;
+  readonly proof: string;
   /** Set once its hello is committed. */
   worker: Worker | undefined;
   /** A hello is on its way to the store. */
@@ -58,13 +59,12 @@ export function createLinks(shared: Shared, leases: Leases): Links {
 
   function take(input: LinkInput, running: boolean): void {
     if (input.kind === 'linkOpened') {
-      links.set(input.link, {
-        principal: input.principal,
-        session: input.session,
-        token: input.token,
-        worker: undefined,
-        greeting: false,
-      });
+      const { principal, session, token, proof, hello } = input;
+      const opened: Link = { principal, session, token, proof, worker: undefined, greeting: false };
+      links.set(input.link, opened);
+      if (shared.draining && !running) close(input.link, CLOSE.draining, 'the coordinator restarts');
+      else if (running) greet(input.link, opened, hello);
+      else early.push({ link: input.link, hello });
       return;
     }
     const link = links.get(input.link);
@@ -72,10 +72,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     switch (input.kind) {
       case 'frameReceived':
         if (link.worker) toSession(link.worker, { kind: 'frameReceived', link: input.link, frame: input.frame });
-        else if (shared.draining && !running) close(input.link, CLOSE.draining, 'the coordinator restarts');
-        else if (input.frame.f !== 'hello') close(input.link, CLOSE.unauthenticated, 'the first frame is not a hello');
-        else if (running) greet(input.link, link, input.frame);
-        else early.push({ link: input.link, hello: input.frame });
+        else close(input.link, CLOSE.badMessage, `${input.frame.f} before the welcome`);
         break;
       case 'rubbishReceived':
         shared.note('warn', 'link.rubbish', { link: input.link, reason: input.reason });
@@ -90,12 +87,6 @@ export function createLinks(shared: Shared, leases: Leases): Links {
   }
 
   function greet(number: number, link: Link, hello: Hello): void {
-    if (link.greeting) return close(number, CLOSE.badMessage, 'a second hello');
-    if (!hello.protocol.some((version) => PROTOCOL_VERSIONS.includes(version))) {
-      const spoken = PROTOCOL_VERSIONS.join(', ');
-      shared.note('warn', 'link.version', { worker: hello.worker, protocol: hello.protocol.join(', ') });
-      return close(number, CLOSE.version, `protocol version ${hello.protocol.join(', ')} offered, ${spoken} spoken here`);
-    }
     const present = workers.get(hello.worker);
     if (present && present.incarnation !== hello.incarnation && number < present.helloLink) return turnAway(number, hello, 'superseded');
     link.greeting = true;
@@ -151,7 +142,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     });
     worker.link = number;
     worker.suspect = false;
-    toSession(worker, { kind: 'helloAccepted', link: number, hello, session: link.session, token: link.token });
+    toSession(worker, { kind: 'helloAccepted', link: number, hello, session: link.session, token: link.token, proof: link.proof });
   }
 
   function known(hello: Hello, principal: string, applied: HelloApplied): Worker {

@@ -200,12 +200,11 @@ test('G21 coordinator: a death is reported by another principal -> nothing chang
 
 test('E3 coordinator: the first hello of a dead life comes after that of the next one -> the present life stays (seed 20295)', () => {
   const scene = createScene();
-  scene.input({ kind: 'linkOpened', link: 0, principal: 'w', session: 's0', token: 't0' });
   const present = readyWorker(scene, 'w1', 1, 'w1#2');
   submit(scene, 1);
   const registration = { name: 'w1', slots: 1, labels: {}, pid: 1 };
-  const frame = { f: 'hello', protocol: [1], worker: 'w1', incarnation: 'w1#1', registration } as const;
-  scene.input({ kind: 'frameReceived', link: 0, frame: { ...frame, protocol: [1] } });
+  const hello = { f: 'hello' as const, protocol: [2], worker: 'w1', incarnation: 'w1#1', registration };
+  scene.input({ kind: 'linkOpened', link: 0, principal: 'w', session: 's0', token: 't0', hello, proof: 'p' });
   expect(scene.notes).toContain('hello.refused');
   expect(present.closed()).toBeUndefined();
   present.say(passed(LEASE));

@@ -12,10 +12,10 @@ function anyInput(random: Random): CoordinatorInput {
     case 0:
       return { kind: 'booted', wall: 0 };
     case 1:
-      return { kind: 'linkOpened', link, principal: 'p', session: `s${random.below(100)}`, token: 't' };
     case 2: {
       const registration = { name: worker, slots: 2, labels: {}, pid: 1 };
-      return { kind: 'frameReceived', link, frame: { f: 'hello', protocol: [1], worker, incarnation: 'i', registration } };
+      const hello = { f: 'hello' as const, protocol: [2], worker, incarnation: 'i', registration };
+      return { kind: 'linkOpened', link, principal: 'p', session: `s${random.below(100)}`, token: 't', hello, proof: 'p' };
     }
     case 3:
       return { kind: 'frameReceived', link, frame: { f: 'beat', n: 1, held: { count: 0, hash: 0 }, credits: 1, a: [0, 0] } };

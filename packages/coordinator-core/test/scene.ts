@@ -2,7 +2,7 @@
 import type { Op } from '@holdfast/committer';
 import { monoMs } from '@holdfast/kernel';
 import { DEFAULT_POLICY, type Fingerprint, type LeaseKey, runId, type TaskPolicy, type TaskSpec } from '@holdfast/model';
-import type { CoordinatorMessage, WorkerFrame, WorkerMessage } from '@holdfast/protocol';
+import type { CoordinatorMessage, Hello, WorkerFrame, WorkerMessage } from '@holdfast/protocol';
 import type { RunEvent } from '@holdfast/results';
 import { createMemoryStore, type MemoryStore } from '@holdfast/task-store/memory';
 import {
@@ -146,9 +146,9 @@ export function createScene(options: Partial<CoordinatorOptions> = {}): Scene {
     const link: Link = { received: [], seq: resume?.received ?? 0, sent: 0, committed: 0, beats: 0, welcome: undefined, closed: undefined };
     links.set(number, link);
     const send = (frame: WorkerFrame): void => input({ kind: 'frameReceived', link: number, frame });
-    input({ kind: 'linkOpened', link: number, principal, session: `s${number}`, token: `t${number}` });
     const registration = { name: id, slots, labels: {}, pid: 1, ...(fingerprint ? { fingerprint } : {}) };
-    send({ f: 'hello', protocol: [1], worker: id, incarnation, registration, ...(resume ? { resume } : {}) });
+    const hello: Hello = { f: 'hello', protocol: [2], worker: id, incarnation, registration, ...(resume ? { resume } : {}) };
+    input({ kind: 'linkOpened', link: number, principal, session: `s${number}`, token: `t${number}`, hello, proof: 'p' });
     const resumed = (link.welcome as { resumed?: { received: number } } | undefined)?.resumed;
     link.sent = resumed?.received ?? 0;
     return {

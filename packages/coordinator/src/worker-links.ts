@@ -1,8 +1,9 @@
 /**
- * The worker links of a coordinator: upgrades, tokens and sockets. Knows frames, nothing of tasks.
+ * The worker links of a coordinator: upgrades, proofs and sockets. Knows frames, nothing of tasks.
  *
- * W1 A link exists for the node only after its token allowed `worker:register`: 401 or 403 come before 101.
- * W2 The first frame is `hello`, within 5 s: 4408, or 4400 for anything else.
+ * W1 A link exists for the node only after its worker has proven to know a token that allows `worker:register`. No token crosses the wire.
+ * W2 Hello and proof come within 5 s each: 4408; anything else before them 4401, what is no frame 4400, a wrong proof 4401, or 4429 when
+ *    there were too many of its address or key.
  * W3 A link whose token ends is closed 4401 within a second.
  * W4 All frames of one turn leave in one write.
  */
@@ -13,12 +14,12 @@ import type { Duplex } from 'node:stream';
 import { covers, type Principal } from '@holdfast/auth';
 import type { CoordinatorInput } from '@holdfast/coordinator-core';
 import { nodeEntropy } from '@holdfast/kernel/node';
-import { CLOSE, LIMITS, SUBPROTOCOL, WORKER_PATH, type WorkerFrame } from '@holdfast/protocol';
-import { attachLink, type Link as WireLink, type LinkHandlers } from '@holdfast/reconnection-core/ws';
+import { CLOSE, LIMITS, SEAL_LENGTH, SUBPROTOCOL, WORKER_PATH } from '@holdfast/protocol';
+import { attachLink, type AttachHandlers, isExposedSocket, type Link as WireLink } from '@holdfast/reconnection-core/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { rawProblem } from './http/problem.ts';
 import type { Logger } from './process-log.ts';
-import { logRefusal, type TokenService } from './token-service.ts';
+import type { TokenService } from './token-service.ts';
 
 export interface WorkerLinksPorts {
   readonly tokens: TokenService;
@@ -65,32 +66,45 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    maxPayload: LIMITS.frameBytesMax,
+    maxPayload: LIMITS.frameBytesMax + SEAL_LENGTH,
     maxFragments: LIMITS.fragmentsMax,
     maxBufferedChunks: 1024,
     // An unknown protocol is answered as offered and closed 4426: a refusal that every client can read.
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : ([...offered][0] ?? false)),
   });
 
-  const open = (socket: WebSocket, raw: Socket, principal: Principal): void => {
+  const open = (socket: WebSocket, raw: Socket): void => {
     const id = nextLink++;
-    // Before any frame: the node must know the link that a frame came over.
-    ports.offer({ kind: 'linkOpened', link: id, principal: principal.name, session: secret(), token: secret() });
-    const handlers: LinkHandlers<WorkerFrame> = {
-      frame(frame) {
-        if (frame.f === 'hello') own(link, frame.worker);
-        ports.offer({ kind: 'frameReceived', link: id, frame });
+    const address = raw.remoteAddress ?? '';
+    let link: Link | undefined;
+    const handlers: AttachHandlers = {
+      proven(hello, key, proof) {
+        const principal = ports.tokens.proven(key);
+        if (!principal || !covers(principal.scopes, 'worker:register'))
+          return wire.close(CLOSE.forbidden.code, 'this token registers no worker');
+        if (!ports.isOpen()) return wire.close(CLOSE.tryLater.code, 'not ready');
+        ports.trusted(raw);
+        link = { wire, raw, principal, owned: undefined };
+        links.set(id, link);
+        own(link, hello.worker);
+        ports.offer({ kind: 'linkOpened', link: id, principal: principal.name, session: secret(), token: secret(), hello, proof });
       },
+      refused(code, reason, key) {
+        const blocked = code === CLOSE.unauthenticated.code && key !== undefined && ports.tokens.proofFailed(key, address) > 0;
+        ports.log[blocked ? 'debug' : 'warn']({ event: 'link.refused', code, reason, address }, 'a link without a valid proof');
+        return blocked ? CLOSE.rate.code : code;
+      },
+      frame: (frame) => ports.offer({ kind: 'frameReceived', link: id, frame }),
       rubbish: (reason) => ports.offer({ kind: 'rubbishReceived', link: id, reason }),
       closed(code, reason) {
+        if (!link) return;
         links.delete(id);
         corked.delete(link);
         ports.offer({ kind: 'linkClosed', link: id, reason: closeWords(code, reason) });
       },
     };
-    const wire = attachLink(socket, handlers, { helloWithinMs: ports.helloWithinMs });
-    const link: Link = { wire, raw, principal, owned: undefined };
-    links.set(id, link);
+    const exposed = isExposedSocket(raw);
+    const wire = attachLink(socket, handlers, { find: ports.tokens.proofKeys, exposed, helloWithinMs: ports.helloWithinMs });
   };
 
   /** The first one owns it, as in the store; one whose hello the store refuses owns nothing. */
@@ -111,15 +125,14 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
 
   return {
     upgrade(request, socket, head) {
-      const refusal = admit(request, ports);
-      if (typeof refusal === 'object' && 'status' in refusal) {
+      const refusal = refusalOf(request, ports);
+      if (refusal) {
         ports.answered(refusal.status);
         return void socket.end(rawProblem(refusal.status, refusal.reason, randomUUID(), refusal.headers));
       }
       const raw = request.socket;
-      ports.trusted(raw);
       server.handleUpgrade(request, socket, head, (webSocket) => {
-        if (webSocket.protocol === SUBPROTOCOL) return open(webSocket, raw, refusal);
+        if (webSocket.protocol === SUBPROTOCOL) return open(webSocket, raw);
         webSocket.on('error', () => webSocket.terminate());
         webSocket.close(CLOSE.version.code, `speak ${SUBPROTOCOL}`);
       });
@@ -169,20 +182,14 @@ interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The principal, or what to refuse the upgrade with. */
-function admit(request: IncomingMessage, ports: WorkerLinksPorts): Principal | Refusal {
-  if ((request.url ?? '').split('?', 1)[0] !== WORKER_PATH) return { status: 404, reason: 'Not Found' };
-  const outcome = ports.tokens.authenticate(request.headers.authorization, request.socket.remoteAddress ?? '');
-  if (!outcome.ok) {
-    logRefusal(ports.log, outcome, request.socket.remoteAddress);
-    if (outcome.retryAfter > 0) {
-      return { status: 429, reason: 'Too Many Requests', headers: { 'retry-after': String(Math.ceil(outcome.retryAfter / 1000)) } };
-    }
-    return { status: 401, reason: 'Unauthorized', headers: { 'www-authenticate': 'Bearer' } };
-  }
-  if (!covers(outcome.principal.scopes, 'worker:register')) return { status: 403, reason: 'Forbidden' };
+/** What to refuse the upgrade with; undefined: it may begin. */
+function refusalOf(request: IncomingMessage, ports: WorkerLinksPorts): Refusal | undefined {
+  const [path, query] = (request.url ?? '').split('?', 2);
+  if (path !== WORKER_PATH) return { status: 404, reason: 'Not Found' };
+  // Whatever stands in a query is written down by proxies, and a token there is lost already.
+  if (query !== undefined) return { status: 401, reason: 'Unauthorized' };
   if (!ports.isOpen()) return { status: 503, reason: 'Service Unavailable', headers: { 'retry-after': '1' } };
-  return outcome.principal;
+  return undefined;
 }
 
 const secret = (): string => Buffer.from(nodeEntropy.bytes(32)).toString('base64url');

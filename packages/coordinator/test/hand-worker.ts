@@ -1,10 +1,17 @@
 /** A worker made by hand over a real socket: it takes what it is assigned and ends it when the test says so. */
+import { parseToken } from '@holdfast/auth';
+import { nodeEntropy, nodeMac } from '@holdfast/kernel/node';
 import type { AttemptResult } from '@holdfast/model';
 import {
+  type Challenge,
   coordinatorFrame,
   coordinatorMessage,
   type CoordinatorMessage,
+  hexOf,
+  keysOf,
+  proofOf,
   SUBPROTOCOL,
+  transcriptOf,
   WORKER_PATH,
   type WorkerMessage,
 } from '@holdfast/protocol';
@@ -28,12 +35,39 @@ export interface HandWorkerOptions {
   readonly slots?: number;
 }
 
+/** A socket to the worker path that has said nothing yet. */
+export const openLink = (url: string, protocols: string | string[] = SUBPROTOCOL): WebSocket =>
+  new WebSocket(url.replace(/^http/, 'ws') + WORKER_PATH, protocols);
+
+/** A hello under the key of `token`. */
+export function helloText(token: string, options: HandWorkerOptions = {}, more: Readonly<Record<string, unknown>> = {}): string {
+  const worker = options.worker ?? 'w1';
+  return JSON.stringify({
+    f: 'hello',
+    protocol: [2],
+    worker,
+    incarnation: options.incarnation ?? 'i1',
+    registration: { name: worker, slots: options.slots ?? 4, labels: {}, pid: process.pid },
+    key: parseToken(token)!.keyId,
+    nonce: hexOf(nodeEntropy.bytes(32)),
+    ...more,
+  });
+}
+
+/** The proof of `token` for a challenge. */
+export const proofText = (token: string, hello: string, challenge: Challenge): string =>
+  JSON.stringify({
+    f: 'proof',
+    proof: proofOf(nodeMac, keysOf(nodeMac, parseToken(token)!.secret), transcriptOf(hello, challenge)),
+  });
+
 /** Connects, says hello and answers inventories with what it holds. */
 export async function handWorker(url: string, token: string, options: HandWorkerOptions = {}): Promise<HandWorker> {
-  const socket = new WebSocket(url.replace(/^http/, 'ws') + WORKER_PATH, SUBPROTOCOL, { headers: { authorization: `Bearer ${token}` } });
+  const socket = openLink(url);
   const leases = new Map<number, Lease>();
   const waiting = new Map<number, (lease: Lease) => void>();
   const closed = new Promise<number>((resolve) => socket.once('close', resolve));
+  const hello = helloText(token, options);
   let sent = 0;
   let received = 0;
   const send = (message: WorkerMessage): void => {
@@ -58,6 +92,7 @@ export async function handWorker(url: string, token: string, options: HandWorker
   };
   socket.on('message', (data) => {
     const frame = coordinatorFrame.parse(JSON.parse((data as Buffer).toString('utf8')));
+    if (frame.f === 'challenge') return socket.send(proofText(token, hello, frame));
     if (frame.f !== 'data') return;
     for (const [seq, payload] of frame.m) {
       received = seq;
@@ -68,15 +103,7 @@ export async function handWorker(url: string, token: string, options: HandWorker
   socket.on('error', () => {
     /* ignored: `closed` tells the end of a socket. */
   });
-  socket.send(
-    JSON.stringify({
-      f: 'hello',
-      protocol: [1],
-      worker: options.worker ?? 'w1',
-      incarnation: options.incarnation ?? 'i1',
-      registration: { name: options.worker ?? 'w1', slots: options.slots ?? 4, labels: {}, pid: process.pid },
-    }),
-  );
+  socket.send(hello);
   return {
     send,
     closed,

@@ -23,3 +23,13 @@ export interface Entropy {
   /** `count` unpredictable bytes. */
   bytes(count: number): Uint8Array;
 }
+
+/** Keyed digests, for proofs of possession and for what nothing else protects. Keys and digests are lower-case hex. */
+export interface Mac {
+  /** HMAC-SHA-256 of `text` as UTF-8 under `key` (hex); 64 hex digits. */
+  hmac(key: string, text: string): string;
+  /** SHA-256 of the bytes that `hex` names; 64 hex digits. */
+  sha256(hex: string): string;
+  /** Whether two digests are equal, in a time that does not depend on where they differ. False for other lengths than 64 digits. */
+  equal(one: string, other: string): boolean;
+}

@@ -1,7 +1,8 @@
 /**
  * The wire envelope: what one WebSocket text message carries.
  *
- * F1 The first frame of a link is `hello` (worker) answered by `welcome` or a close code; nothing else comes before.
+ * F1 A link begins with `hello` (worker), `challenge`, `proof` (worker), `welcome`; a close code may stand for any answer, and nothing
+ *    else comes before.
  * F2 A data frame carries all messages that wait in this turn, with both cumulative acks (S7, S8):
  *    `{"a":[received,committed],"m":[[seq,payload],...]}`. Replay sends the same bytes of `m`.
  * F3 Heartbeats and acks are unsequenced and never wait for a commit.
@@ -15,6 +16,11 @@ const id = z.string().min(1).max(128);
 /** Cumulative: all of the peer's messages up to the first number were received, up to the second are committed. */
 const acks = z.tuple([count, count]);
 
+/** 32 bytes as lower-case hex. */
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+/** How messages may be compressed; a receiver reads each that it has offered. */
+const compression = z.enum(['zstd', 'deflate']);
+
 /** Opens a link. `resume` asks to go on with a session; everything in it must match, or the answer is `fresh`. */
 const hello = z.object({
   f: z.literal('hello'),
@@ -23,12 +29,36 @@ const hello = z.object({
   incarnation: id,
   registration,
   resume: z.object({ session: id, token: id, received: count }).optional(),
+  /** Names the secret that this worker will prove to know. Version 1 had none; a hello without it is 4426. */
+  key: id.optional(),
+  /** Fresh for each hello. */
+  nonce: digest.optional(),
+  /** Compressions that this end reads and writes, best first. */
+  compress: z.array(z.string().max(32)).max(16).optional(),
+  /** Features without which this end will not go on: `sealed` where nothing else protects the link. One that is not known here is 4426. */
+  requires: z.array(z.string().max(32)).max(16).optional(),
 });
+
+/** Asks for a proof, and says what was chosen of the hello's offers. */
+const challenge = z.object({
+  f: z.literal('challenge'),
+  protocol: z.int(),
+  /** Fresh for each link, valid once and for a few seconds. */
+  nonce: digest,
+  compress: compression.optional(),
+  /** Every later frame of this link carries a digest of itself; the proof is the last that does not. */
+  sealed: z.boolean().optional(),
+});
+
+/** Proves that the worker knows the secret. */
+const proof = z.object({ f: z.literal('proof'), proof: digest });
 
 /** Accepts a link. */
 const welcome = z.object({
   f: z.literal('welcome'),
   protocol: z.int(),
+  /** Proves that the coordinator keeps the keys of the worker's secret. */
+  proof: digest.optional(),
   session: id,
   /** Resumes the session next time; rotated at every welcome, the predecessor is valid until the first frame (S6). */
   token: id,
@@ -59,11 +89,13 @@ const data = z.object({ f: z.literal('data'), a: acks, m: z.array(z.tuple([z.int
 const goaway = z.object({ f: z.literal('goaway'), reason: z.string().max(512), retryAfterMs: count.optional() });
 
 /** Worker to coordinator. */
-export const workerFrame = z.discriminatedUnion('f', [hello, beat, data, goaway]);
+export const workerFrame = z.discriminatedUnion('f', [hello, proof, beat, data, goaway]);
 /** Coordinator to worker. */
-export const coordinatorFrame = z.discriminatedUnion('f', [welcome, beatAck, data, goaway]);
+export const coordinatorFrame = z.discriminatedUnion('f', [challenge, welcome, beatAck, data, goaway]);
 
 export type Hello = z.infer<typeof hello>;
+export type Challenge = z.infer<typeof challenge>;
+export type Proof = z.infer<typeof proof>;
 export type Welcome = z.infer<typeof welcome>;
 export type Beat = z.infer<typeof beat>;
 export type BeatAck = z.infer<typeof beatAck>;

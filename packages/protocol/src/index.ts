@@ -13,10 +13,12 @@ export { CLOSE, type CloseMeaning, type CloseReaction, reactionTo } from './code
 export {
   type Beat,
   type BeatAck,
+  type Challenge,
   type CoordinatorFrame,
   coordinatorFrame,
   type DataFrame,
   type Hello,
+  type Proof,
   type Welcome,
   type WorkerFrame,
   workerFrame,
@@ -39,3 +41,16 @@ export {
   type WorkerMessage,
   workerMessage,
 } from './messages.ts';
+export {
+  canProve,
+  type ClientKeys,
+  clientKeyOf,
+  hexOf,
+  keysOf,
+  proofOf,
+  sealKeysOf,
+  serverProofOf,
+  type StoredKeys,
+  transcriptOf,
+} from './proof.ts';
+export { createSeal, type Seal, SEAL_LENGTH } from './seal.ts';

@@ -1,7 +1,7 @@
 /** Default limits of the wire. Each is enforced before anything is allocated for what exceeds it. */
 
 /** The protocol versions this code speaks, best first. */
-export const PROTOCOL_VERSIONS: readonly number[] = [1];
+export const PROTOCOL_VERSIONS: readonly number[] = [2];
 /** The WebSocket subprotocol. */
 export const SUBPROTOCOL = 'holdfast.v1';
 /** The path of the worker link. */

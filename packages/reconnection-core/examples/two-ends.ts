@@ -3,12 +3,26 @@
  * Run: node --conditions=@holdfast/source packages/reconnection-core/examples/two-ends.ts
  */
 import { createRandom, drive, type Driver, durationMs } from '@holdfast/kernel';
-import { nodeClock as clock, nodeTimers as timers } from '@holdfast/kernel/node';
-import { coordinatorFrame, decodeFrame, workerFrame } from '@holdfast/protocol';
-import { type ClientInput, createClientSession, createServerSession, type ServerInput } from '@holdfast/reconnection-core';
+import { nodeClock as clock, nodeEntropy as entropy, nodeMac as mac, nodeTimers as timers } from '@holdfast/kernel/node';
+import { coordinatorFrame, decodeFrame, keysOf, workerFrame } from '@holdfast/protocol';
+import {
+  type ClientInput,
+  createClientSession,
+  createGate,
+  createServerSession,
+  type Gate,
+  type ServerInput,
+} from '@holdfast/reconnection-core';
 
 const registration = { name: 'example', slots: 1, labels: {}, pid: 1 };
-const worker = createClientSession({ worker: 'w', incarnation: 'life-1', registration }, createRandom('example'));
+const credential = { key: 'example', secret: 'known to both ends' };
+const worker = createClientSession(
+  { worker: 'w', incarnation: 'life-1', registration, credential },
+  { random: createRandom('example'), entropy, mac },
+);
+const stored = keysOf(mac, credential.secret);
+/** The door of each link: it lets nobody in who cannot prove to know the secret. */
+const gates = new Map<number, Gate>();
 const coordinator = createServerSession({ coordinator: { id: 'c', epoch: 1 } });
 const crashed = (error: unknown): never => {
   throw error;
@@ -22,15 +36,21 @@ const toWorker: Driver<ClientInput> = drive(worker, {
   perform(effect) {
     if (effect.kind === 'dial') {
       openLink = effect.link;
+      gates.set(openLink, createGate({}, { mac, entropy, find: (key) => (key === credential.key ? stored : undefined) }, clock.mono()));
       toWorker.offer({ kind: 'linkOpened', link: effect.link });
     } else if (effect.kind === 'transmit' && effect.link === openLink) {
       const { link } = effect;
       const frame = decodeFrame(effect.text, workerFrame);
       if (!frame.ok) throw new Error(frame.problem);
-      const secret = String(link);
-      if (frame.value.f === 'hello')
-        toCoordinator.offer({ kind: 'helloAccepted', link, hello: frame.value, session: secret, token: secret });
-      else toCoordinator.offer({ kind: 'frameReceived', link, frame: frame.value });
+      const gate = gates.get(link)!;
+      if (gate.snapshot().state === 'passed') return toCoordinator.offer({ kind: 'frameReceived', link, frame: frame.value });
+      for (const step of gate.handle({ kind: 'frameReceived', frame: frame.value, text: effect.text }, clock.mono())) {
+        if (step.kind === 'transmit') toWorkerFrame(link, step.text);
+        else if (step.kind === 'proven') {
+          const secret = String(link);
+          toCoordinator.offer({ kind: 'helloAccepted', link, hello: step.hello, session: secret, token: secret, proof: step.proof });
+        }
+      }
     } else if (effect.kind === 'opened') {
       console.log(`worker: link ${openLink}, session ${effect.how}`);
       if (effect.how === 'resumed') return;
@@ -48,16 +68,19 @@ const toWorker: Driver<ClientInput> = drive(worker, {
   },
 });
 
+function toWorkerFrame(link: number, text: string): void {
+  const frame = decodeFrame(text, coordinatorFrame);
+  if (!frame.ok) throw new Error(frame.problem);
+  toWorker.offer({ kind: 'frameReceived', link, frame: frame.value });
+}
+
 const toCoordinator: Driver<ServerInput> = drive(coordinator, {
   clock,
   timers,
   crashed,
   perform(effect) {
-    if (effect.kind === 'transmit' && effect.link === openLink) {
-      const frame = decodeFrame(effect.text, coordinatorFrame);
-      if (!frame.ok) throw new Error(frame.problem);
-      toWorker.offer({ kind: 'frameReceived', link: effect.link, frame: frame.value });
-    } else if (effect.kind === 'beat') toCoordinator.offer({ kind: 'beatAnswered', n: effect.n, renewed: true });
+    if (effect.kind === 'transmit' && effect.link === openLink) toWorkerFrame(effect.link, effect.text);
+    else if (effect.kind === 'beat') toCoordinator.offer({ kind: 'beatAnswered', n: effect.n, renewed: true });
     else if (effect.kind === 'deliver') {
       console.log('coordinator: delivered', effect.payload);
       // A store would commit here.

@@ -1,35 +1,47 @@
 /**
  * The worker's end as a machine. SPEC.md holds its invariants (I1 to I14), `table.ts` its transitions.
  */
-import { after, type DurationMs, durationMs, type MonoMs, type Random } from '@holdfast/kernel';
+import { after, type DurationMs, durationMs, type MonoMs } from '@holdfast/kernel';
 import {
+  type Challenge,
   CLOSE,
   type CoordinatorFrame,
   encodeFrame,
   type Hello,
+  hexOf,
+  keysOf,
   PROTOCOL_VERSIONS,
-  type Registration,
+  proofOf,
   reactionTo,
+  type Registration,
+  sealKeysOf,
+  serverProofOf,
+  transcriptOf,
   type Welcome,
 } from '@holdfast/protocol';
 import { BACKOFF, backoffDelay } from './backoff.ts';
 import { createChannel, earliest, type Taken } from './channel.ts';
-import type { ClientEffect, ClientInput, ClientOptions, ClientSession, ClientSnapshot } from './client-session.ts';
+import type { ClientEffect, ClientInput, ClientOptions, ClientPorts, ClientSession, ClientSnapshot } from './client-session.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { SESSION_LIMITS } from './limits.ts';
 import { told } from './told.ts';
 
 type State =
   | { readonly kind: 'idle' | 'failed' | 'ended' }
-  | { readonly kind: 'dialing' | 'greeting'; readonly link: number; readonly deadline: MonoMs }
+  | { readonly kind: 'dialing'; readonly link: number; readonly deadline: MonoMs }
+  /** `helloText` as it was sent: the proof covers it. */
+  | { readonly kind: 'greeting'; readonly link: number; readonly deadline: MonoMs; readonly helloText: string; readonly exposed: boolean }
+  /** `serverProof`: what the welcome must prove. */
+  | { readonly kind: 'proving'; readonly link: number; readonly deadline: MonoMs; readonly protocol: number; readonly serverProof: string }
   | { readonly kind: 'open'; readonly link: number; readonly since: MonoMs }
   | { readonly kind: 'draining'; readonly link: number; readonly deadline: MonoMs; readonly reason: string }
   | { readonly kind: 'waiting'; readonly retryAt: MonoMs };
 
 type Effects = readonly ClientEffect[];
 
-/** Creates a session that waits for `started`. `random` is its own fork: it decides backoff only. */
-export function createClientSession(options: ClientOptions, random: Random): ClientSession {
+/** Creates a session that waits for `started`. */
+export function createClientSession(options: ClientOptions, ports: ClientPorts): ClientSession {
+  const { random, entropy, mac } = ports;
   const backoff = { ...BACKOFF, ...options.backoff };
   const attemptsMax = options.attemptsMax ?? 0;
   const protocol = options.protocol ?? PROTOCOL_VERSIONS;
@@ -38,6 +50,8 @@ export function createClientSession(options: ClientOptions, random: Random): Cli
   let state: State = { kind: 'idle' };
   let session: { readonly id: string; readonly token: string } | undefined;
   let registration: Registration = options.registration;
+  let keyName = options.credential.key;
+  let keys = keysOf(mac, options.credential.secret);
   let lastLink = 0;
   let attempts = 0;
   let resumes = 0;
@@ -90,16 +104,42 @@ export function createClientSession(options: ClientOptions, random: Random): Cli
   };
   const violated = (reason: string, now: MonoMs): Effects => close(CLOSE.badMessage.code, reason, now);
 
-  const greet = (link: number, now: MonoMs): Effects => {
-    state = { kind: 'greeting', link, deadline: after(now, options.welcomeWithin ?? durationMs(5000)) };
+  const greet = (link: number, exposed: boolean, now: MonoMs): Effects => {
     const resume = session && { session: session.id, token: session.token, received: channel.counts().received };
-    const { worker, incarnation } = options;
-    const hello: Hello = { f: 'hello', protocol: [...protocol], worker, incarnation, registration, resume };
-    return [{ kind: 'transmit', link, text: encodeFrame(hello) }];
+    const hello: Hello = {
+      f: 'hello',
+      protocol: [...protocol],
+      worker: options.worker,
+      incarnation: options.incarnation,
+      registration,
+      resume,
+      key: keyName,
+      nonce: hexOf(entropy.bytes(32)),
+      ...(exposed ? { requires: ['sealed'] } : {}),
+    };
+    const helloText = encodeFrame(hello);
+    state = { kind: 'greeting', link, deadline: after(now, options.welcomeWithin ?? durationMs(5000)), helloText, exposed };
+    return [{ kind: 'transmit', link, text: helloText }];
   };
 
-  const welcomed = (link: number, welcome: Welcome, now: MonoMs): Effects => {
-    if (!protocol.includes(welcome.protocol)) return close(CLOSE.version.code, `protocol ${welcome.protocol} was not offered`, now);
+  const challenged = (from: Extract<State, { kind: 'greeting' }>, challenge: Challenge, now: MonoMs): Effects => {
+    const { link, deadline } = from;
+    if (!protocol.includes(challenge.protocol)) return close(CLOSE.version.code, `protocol ${challenge.protocol} was not offered`, now);
+    if (from.exposed && challenge.sealed !== true) return close(CLOSE.version.code, 'sealed frames were required and refused', now);
+    const transcript = transcriptOf(from.helloText, challenge);
+    state = { kind: 'proving', link, deadline, protocol: challenge.protocol, serverProof: serverProofOf(mac, keys, transcript) };
+    const effects: ClientEffect[] = [{ kind: 'transmit', link, text: encodeFrame({ f: 'proof', proof: proofOf(mac, keys, transcript) }) }];
+    if (challenge.sealed !== true) return effects;
+    const { up, down } = sealKeysOf(mac, keys.clientKey, transcript);
+    return [...effects, { kind: 'sealLink', link, send: up, receive: down }];
+  };
+
+  const welcomed = (from: Extract<State, { kind: 'proving' }>, welcome: Welcome, now: MonoMs): Effects => {
+    const { link } = from;
+    // Whoever cannot prove that it keeps our keys is not our coordinator; ours may be behind the next link.
+    if (!mac.equal(welcome.proof ?? '', from.serverProof))
+      return close(CLOSE.unauthenticated.code, 'the coordinator did not prove itself', now, CLOSE.tryLater.code);
+    if (welcome.protocol !== from.protocol) return violated(`protocol ${welcome.protocol} after ${from.protocol}`, now);
     const { resumed } = welcome;
     if (resumed) {
       if (session?.id !== welcome.session) return violated('resumed a session that was not asked for', now);
@@ -145,8 +185,10 @@ export function createClientSession(options: ClientOptions, random: Random): Cli
         retryAfter = durationMs(Math.min(frame.retryAfterMs, RETRY_AFTER_MS_MAX));
       return [];
     }
-    if (state.kind === 'greeting') return frame.f === 'welcome' ? welcomed(link, frame, now) : violated(`${frame.f} before welcome`, now);
-    if (frame.f === 'welcome') return violated('a second welcome', now);
+    if (state.kind === 'greeting')
+      return frame.f === 'challenge' ? challenged(state, frame, now) : violated(`${frame.f} before challenge`, now);
+    if (state.kind === 'proving') return frame.f === 'welcome' ? welcomed(state, frame, now) : violated(`${frame.f} before welcome`, now);
+    if (frame.f === 'welcome' || frame.f === 'challenge') return violated(`a second ${frame.f}`, now);
     // Evidence, not time alone: a link that opens and then says nothing proves nothing (I8).
     if (state.kind === 'open' && now - state.since >= (options.provenAfter ?? 5000)) attempts = 0;
     if (frame.f === 'data') return taken(channel.take(frame, now), now);
@@ -191,7 +233,7 @@ export function createClientSession(options: ClientOptions, random: Random): Cli
   };
 
   const stalled = (by: DurationMs): void => {
-    if (state.kind === 'dialing' || state.kind === 'greeting' || state.kind === 'draining')
+    if (state.kind === 'dialing' || state.kind === 'greeting' || state.kind === 'proving' || state.kind === 'draining')
       state = { ...state, deadline: after(state.deadline, by) };
     heartbeat.shift(by);
   };
@@ -203,7 +245,7 @@ export function createClientSession(options: ClientOptions, random: Random): Cli
       case 'started':
         return state.kind === 'idle' ? [dial(now)] : [];
       case 'linkOpened':
-        return state.kind === 'dialing' ? greet(input.link, now) : [];
+        return state.kind === 'dialing' ? greet(input.link, input.exposed === true, now) : [];
       case 'dialFailed':
         if (state.kind !== 'dialing') return [];
         return input.terminal ? giveUp(input.code ?? CLOSE.unauthenticated.code, input.reason) : retry(input.reason, now);
@@ -220,6 +262,11 @@ export function createClientSession(options: ClientOptions, random: Random): Cli
         return [];
       case 'registrationChanged':
         if (state.kind !== 'ended' && state.kind !== 'draining') registration = input.registration;
+        return [];
+      case 'credentialChanged':
+        if (state.kind === 'ended' || state.kind === 'draining') return [];
+        keyName = input.credential.key;
+        keys = keysOf(mac, input.credential.secret);
         return [];
       case 'reconnectAsked':
         return reconnect(now);
@@ -238,6 +285,7 @@ export function createClientSession(options: ClientOptions, random: Random): Cli
       case 'dialing':
         return now < state.deadline ? [] : close(CLOSE.normal.code, 'dialling took too long', now, CLOSE.authTimeout.code);
       case 'greeting':
+      case 'proving':
         return now < state.deadline ? [] : close(CLOSE.authTimeout.code, 'no welcome in time', now);
       case 'waiting':
         return now < state.retryAt ? [] : [dial(now)];
@@ -262,6 +310,7 @@ export function createClientSession(options: ClientOptions, random: Random): Cli
     switch (state.kind) {
       case 'dialing':
       case 'greeting':
+      case 'proving':
         return state.deadline;
       case 'waiting':
         return state.retryAt;
@@ -300,6 +349,7 @@ const PUBLIC_STATES: Readonly<Record<State['kind'], ClientSnapshot['state']>> = 
   idle: 'idle',
   dialing: 'connecting',
   greeting: 'connecting',
+  proving: 'connecting',
   open: 'connected',
   draining: 'shutdown',
   waiting: 'disconnected',

@@ -1,7 +1,7 @@
 /**
  * The worker's end of a resumable session, as inputs and effects. The transition table and invariants stand in SPEC.md.
  */
-import type { DurationMs, Machine, MonoMs } from '@holdfast/kernel';
+import type { DurationMs, Entropy, Mac, Machine, MonoMs, Random } from '@holdfast/kernel';
 import type { CoordinatorFrame, Registration, Welcome } from '@holdfast/protocol';
 import type { BackoffOptions } from './backoff.ts';
 import type { Lane } from './lane.ts';
@@ -10,8 +10,8 @@ import type { SessionLimits } from './limits.ts';
 export type ClientInput =
   /** Begin to dial. */
   | { readonly kind: 'started' }
-  /** The link asked for by `dial` is open. */
-  | { readonly kind: 'linkOpened'; readonly link: number }
+  /** The link asked for by `dial` is open. `exposed`: nothing else protects it, so that its frames must be sealed (plain `ws` off loopback). */
+  | { readonly kind: 'linkOpened'; readonly link: number; readonly exposed?: boolean | undefined }
   /** It did not open. `terminal`: dialling again cannot help (401, 403, wrong protocol). `code`: what `failed` then says, default 4401. */
   | {
       readonly kind: 'dialFailed';
@@ -31,6 +31,8 @@ export type ClientInput =
   | { readonly kind: 'heldChanged'; readonly held: { readonly count: number; readonly hash: number }; readonly credits: number }
   /** Slots or labels changed; the next hello carries them. */
   | { readonly kind: 'registrationChanged'; readonly registration: Registration }
+  /** Another secret for the same worker, after a rotation; the next hello uses it. */
+  | { readonly kind: 'credentialChanged'; readonly credential: Credential }
   | { readonly kind: 'reconnectAsked' }
   /** Close in order: sends what waits, then closes; no more dialling. */
   | { readonly kind: 'shutdownAsked'; readonly reason: string }
@@ -41,6 +43,8 @@ export type ClientEffect =
   | { readonly kind: 'dial'; readonly link: number }
   /** One WebSocket text message. */
   | { readonly kind: 'transmit'; readonly link: number; readonly text: string }
+  /** From here on each frame of this link carries its digest, both ways: `createSeal(mac, send, receive)`. */
+  | { readonly kind: 'sealLink'; readonly link: number; readonly send: string; readonly receive: string }
   /** Also aborts a dial that is under way. No answer is needed; a late one is ignored. */
   | { readonly kind: 'closeLink'; readonly link: number; readonly code: number; readonly reason: string }
   /** A message of the peer, in order, each once per session. */
@@ -62,7 +66,24 @@ export type ClientEffect =
 
 export type ClientSession = Machine<ClientInput, ClientEffect, ClientSnapshot>;
 
+/** A worker's secret, as the parts of its token. */
+export interface Credential {
+  /** Its public name. */
+  readonly key: string;
+  /** Never sent and never in a snapshot. */
+  readonly secret: string;
+}
+
+export interface ClientPorts {
+  /** Its own fork: decides backoff only. */
+  readonly random: Random;
+  /** Makes nonces. */
+  readonly entropy: Entropy;
+  readonly mac: Mac;
+}
+
 export interface ClientOptions {
+  readonly credential: Credential;
   /** The worker's id; the same for all its lives. */
   readonly worker: string;
   /** This life of the worker, random. */
@@ -75,7 +96,7 @@ export interface ClientOptions {
   readonly attemptsMax?: number;
   /** From `dial` to `linkOpened`. Default 10 s. */
   readonly dialWithin?: DurationMs;
-  /** From hello to welcome. Default 5 s. */
+  /** From hello to welcome, the challenge included. Default 5 s. */
   readonly welcomeWithin?: DurationMs;
   /** A link that still answers after this long is proven, and the failures before it are forgotten. Default 5 s. */
   readonly provenAfter?: DurationMs;
@@ -90,7 +111,7 @@ export interface ClientOptions {
 export interface ClientSnapshot {
   readonly state: 'idle' | 'connecting' | 'connected' | 'disconnected' | 'failed' | 'shutdown';
   /** The state as `table.ts` names it. */
-  readonly phase: 'idle' | 'dialing' | 'greeting' | 'open' | 'draining' | 'waiting' | 'failed' | 'ended';
+  readonly phase: 'idle' | 'dialing' | 'greeting' | 'proving' | 'open' | 'draining' | 'waiting' | 'failed' | 'ended';
   /** The current link; absent when there is none. */
   readonly link: number | undefined;
   /** The session that the next hello asks to resume. */

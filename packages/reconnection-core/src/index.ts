@@ -1,6 +1,16 @@
 export { BACKOFF, backoffDelay, type BackoffOptions } from './backoff.ts';
 export { createClientSession } from './client-machine.ts';
-export type { ClientEffect, ClientInput, ClientOptions, ClientSession, ClientSnapshot } from './client-session.ts';
+export type { ClientEffect, ClientInput, ClientOptions, ClientPorts, ClientSession, ClientSnapshot, Credential } from './client-session.ts';
+export {
+  createGate,
+  type Gate,
+  type GateEffect,
+  type GateInput,
+  type GateOptions,
+  type GatePorts,
+  type GateSnapshot,
+  type GateStateKind,
+} from './gate.ts';
 export { type Lane, LANES } from './lane.ts';
 export { SESSION_LIMITS, type SessionLimits } from './limits.ts';
 export { createServerSession } from './server-machine.ts';
@@ -11,6 +21,8 @@ export {
   type ClientColumn,
   type ClientStateKind,
   diagram,
+  GATE_TABLE,
+  type GateColumn,
   SERVER_TABLE,
   type ServerColumn,
   type ServerStateKind,

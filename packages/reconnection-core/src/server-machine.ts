@@ -105,6 +105,7 @@ export function createServerSession(options: ServerOptions): ServerSession {
     const welcome: Welcome = {
       f: 'welcome',
       protocol,
+      ...(input.proof === undefined ? {} : { proof: input.proof }),
       session: id,
       token: input.token,
       ...(fresh ? { fresh } : { resumed: { received: channel.counts().received } }),
@@ -121,7 +122,7 @@ export function createServerSession(options: ServerOptions): ServerSession {
   const frameReceived = (link: number, frame: WorkerFrame, now: MonoMs): Effects => {
     const effects: ServerEffect[] = state.kind === 'suspect' ? [{ kind: 'alive' }] : [];
     state = { kind: 'linked', link, suspectAt: after(now, suspectAfter) };
-    if (frame.f === 'hello') return [...effects, ...violated('a second hello', now)];
+    if (frame.f === 'hello' || frame.f === 'proof') return [...effects, ...violated(`a second ${frame.f}`, now)];
     if (identity?.formerToken !== undefined) identity = { ...identity, formerToken: undefined };
     if (frame.f === 'goaway') return effects;
     if (frame.f === 'beat') {

@@ -15,6 +15,8 @@ export type ServerInput =
       readonly hello: Hello;
       readonly session: string;
       readonly token: string;
+      /** The gate's proof, for the welcome. */
+      readonly proof?: string | undefined;
     }
   | { readonly kind: 'frameReceived'; readonly link: number; readonly frame: WorkerFrame }
   /** Bytes that are no frame: the link is closed with 4400. */

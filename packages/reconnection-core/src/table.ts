@@ -1,17 +1,20 @@
 /**
- * Every pair of state and input is decided here, for both ends of a session. The machines follow these tables; the tests throw
+ * Every pair of state and input is decided here, for both ends of a session and for the gate before one of them. The machines follow these tables; the tests throw
  * every pair at them and compare, and draw the diagrams of SPEC.md from them.
  *
  * Columns are inputs; `frameReceived` is split by frame, `tick` is time alone, `lateLinkEvent` is any input of another link
  * than the current one (I5).
  */
 
-export type ClientStateKind = 'idle' | 'dialing' | 'greeting' | 'open' | 'draining' | 'waiting' | 'failed' | 'ended';
+import type { GateStateKind } from './gate.ts';
+
+export type ClientStateKind = 'idle' | 'dialing' | 'greeting' | 'proving' | 'open' | 'draining' | 'waiting' | 'failed' | 'ended';
 export type ClientColumn =
   | 'started'
   | 'linkOpened'
   | 'dialFailed'
   | 'linkClosed'
+  | 'challenge'
   | 'welcome'
   | 'beatAck'
   | 'data'
@@ -20,6 +23,7 @@ export type ClientColumn =
   | 'offered'
   | 'heldChanged'
   | 'registrationChanged'
+  | 'credentialChanged'
   | 'reconnectAsked'
   | 'shutdownAsked'
   | 'stalled'
@@ -42,6 +46,8 @@ export type ServerColumn =
   | 'stalled'
   | 'lateLinkEvent'
   | 'tick';
+
+export type GateColumn = 'hello' | 'proof' | 'otherFrame' | 'rubbishReceived' | 'tick';
 
 /** What happens to one input in one state. */
 export interface Cell<State> {
@@ -67,6 +73,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     linkOpened: ignore('idle', noLink),
     dialFailed: ignore('idle', noLink),
     linkClosed: ignore('idle', noLink),
+    challenge: ignore('idle', noLink),
     welcome: ignore('idle', noLink),
     beatAck: ignore('idle', noLink),
     data: ignore('idle', noLink),
@@ -75,6 +82,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     offered: ignore('idle', 'without a session nothing is kept; it is offered again on `opened fresh` (I1)'),
     heldChanged: go(['idle'], 'remembered for the first beat'),
     registrationChanged: go(['idle'], 'remembered for hello'),
+    credentialChanged: go(['idle'], 'the next hello names it'),
     reconnectAsked: ignore('idle', notStarted),
     shutdownAsked: go(['ended'], 'ends at once'),
     stalled: ignore('idle', 'no liveness deadline runs'),
@@ -86,6 +94,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     linkOpened: go(['greeting'], 'sends hello'),
     dialFailed: go(['waiting', 'failed'], 'waits with backoff; gives up when terminal or out of attempts'),
     linkClosed: go(['waiting', 'failed'], 'reacts to the close code'),
+    challenge: ignore('dialing', 'the link is not open, so the frame is late'),
     welcome: ignore('dialing', 'the link is not open, so the frame is late'),
     beatAck: ignore('dialing', 'the link is not open, so the frame is late'),
     data: ignore('dialing', 'the link is not open, so the frame is late'),
@@ -94,6 +103,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     offered: go(['dialing'], 'waits in its lane if there is a session to resume, else as in idle'),
     heldChanged: go(['dialing'], 'remembered for the first beat'),
     registrationChanged: go(['dialing'], 'remembered for hello'),
+    credentialChanged: go(['dialing'], 'the next hello names it'),
     reconnectAsked: ignore('dialing', 'a dial is under way'),
     shutdownAsked: go(['ended'], 'aborts the dial and ends'),
     stalled: go(['dialing'], 'moves the deadline of the dial'),
@@ -105,25 +115,55 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     linkOpened: ignore('greeting', 'the link is open already'),
     dialFailed: ignore('greeting', 'the link is open already'),
     linkClosed: go(['waiting', 'failed'], 'reacts to the close code'),
-    welcome: go(['open', 'waiting', 'failed'], 'resumes, or begins a new session; a welcome that cannot be true is 4400'),
-    beatAck: go(['waiting', 'failed'], 'a frame before welcome: 4400'),
-    data: go(['waiting', 'failed'], 'a frame before welcome: 4400'),
+    challenge: go(
+      ['proving', 'failed'],
+      'sends the proof; a version that was not offered, or frames that are not sealed as required, are 4426',
+    ),
+    welcome: go(['waiting', 'failed'], 'a frame before challenge: 4400'),
+    beatAck: go(['waiting', 'failed'], 'a frame before challenge: 4400'),
+    data: go(['waiting', 'failed'], 'a frame before challenge: 4400'),
     goaway: go(['greeting'], 'remembers when to call again'),
     rubbishReceived: go(['waiting', 'failed'], '4400'),
     offered: go(['greeting'], 'as in dialing'),
     heldChanged: go(['greeting'], 'remembered for the first beat'),
     registrationChanged: go(['greeting'], 'remembered for the next hello'),
+    credentialChanged: go(['greeting'], 'the next hello names it'),
     reconnectAsked: ignore('greeting', 'a dial is under way'),
     shutdownAsked: go(['ended'], 'closes the link and ends'),
     stalled: go(['greeting'], 'moves the deadline of welcome'),
     lateLinkEvent: ignore('greeting', 'another link (I5)'),
     tick: go(['greeting', 'waiting', 'failed'], 'past its deadline the link is closed with 4408'),
   },
+  proving: {
+    started: ignore('proving', 'already started'),
+    linkOpened: ignore('proving', 'the link is open already'),
+    dialFailed: ignore('proving', 'the link is open already'),
+    linkClosed: go(['waiting', 'failed'], 'reacts to the close code'),
+    challenge: go(['waiting', 'failed'], 'a second challenge: 4400'),
+    welcome: go(
+      ['open', 'waiting', 'failed'],
+      'checks the proof, then resumes or begins a new session; a welcome that cannot be true is 4400',
+    ),
+    beatAck: go(['waiting', 'failed'], 'a frame before welcome: 4400'),
+    data: go(['waiting', 'failed'], 'a frame before welcome: 4400'),
+    goaway: go(['proving'], 'remembers when to call again'),
+    rubbishReceived: go(['waiting', 'failed'], '4400'),
+    offered: go(['proving'], 'as in dialing'),
+    heldChanged: go(['proving'], 'remembered for the first beat'),
+    registrationChanged: go(['proving'], 'remembered for the next hello'),
+    credentialChanged: go(['proving'], 'the next hello names it'),
+    reconnectAsked: ignore('proving', 'a dial is under way'),
+    shutdownAsked: go(['ended'], 'closes the link and ends'),
+    stalled: go(['proving'], 'moves the deadline of welcome'),
+    lateLinkEvent: ignore('proving', 'another link (I5)'),
+    tick: go(['proving', 'waiting', 'failed'], 'past its deadline the link is closed with 4408'),
+  },
   open: {
     started: ignore('open', 'already started'),
     linkOpened: ignore('open', 'the link is open already'),
     dialFailed: ignore('open', 'the link is open already'),
     linkClosed: go(['waiting', 'failed'], 'reacts to the close code; the session is kept unless the code says otherwise'),
+    challenge: go(['waiting', 'failed'], 'a second challenge: 4400'),
     welcome: go(['waiting', 'failed'], 'a second welcome: 4400'),
     beatAck: go(['open', 'waiting', 'failed'], 'renews leases and measures the round trip; acks that cannot be true are 4400'),
     data: go(['open', 'waiting', 'failed'], 'delivers what is new, in order; a gap is 4400'),
@@ -132,6 +172,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     offered: go(['open'], 'waits in its lane until the tick of this turn'),
     heldChanged: go(['open'], 'the next beat says so; credit after none makes a beat due'),
     registrationChanged: go(['open'], 'remembered for the next hello'),
+    credentialChanged: go(['open'], 'the next hello names it'),
     reconnectAsked: go(['dialing'], 'closes the link and dials at once'),
     shutdownAsked: go(['draining', 'ended'], 'sends what waits, then closes'),
     stalled: go(['open'], 'moves the deadline of the missing beatAck'),
@@ -143,6 +184,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     linkOpened: ignore('draining', 'the link is open already'),
     dialFailed: ignore('draining', 'the link is open already'),
     linkClosed: go(['ended'], 'ends; what was not received stays with the application'),
+    challenge: go(['ended'], 'a second challenge: 4400'),
     welcome: go(['ended'], 'a second welcome: 4400'),
     beatAck: go(['draining', 'ended'], 'takes its acks; ends when all is received'),
     data: go(['draining', 'ended'], 'delivers; ends when all is received'),
@@ -151,6 +193,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     offered: go(['draining'], 'still leaves'),
     heldChanged: ignore('draining', 'no beat is sent any more'),
     registrationChanged: ignore('draining', 'no hello is sent any more'),
+    credentialChanged: ignore('draining', 'no hello is sent any more'),
     reconnectAsked: ignore('draining', 'shutdown was asked'),
     shutdownAsked: ignore('draining', 'shutdown was asked'),
     stalled: go(['draining'], 'moves the deadline of the drain'),
@@ -162,6 +205,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     linkOpened: ignore('waiting', noLink),
     dialFailed: ignore('waiting', noLink),
     linkClosed: ignore('waiting', noLink),
+    challenge: ignore('waiting', noLink),
     welcome: ignore('waiting', noLink),
     beatAck: ignore('waiting', noLink),
     data: ignore('waiting', noLink),
@@ -170,6 +214,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     offered: go(['waiting'], 'as in dialing'),
     heldChanged: go(['waiting'], 'remembered for the first beat and the next wait'),
     registrationChanged: go(['waiting'], 'remembered for hello'),
+    credentialChanged: go(['waiting'], 'the next hello names it'),
     reconnectAsked: go(['dialing'], 'dials at once and forgets the failures'),
     shutdownAsked: go(['ended'], 'ends at once'),
     stalled: ignore('waiting', 'backoff is no liveness deadline'),
@@ -181,6 +226,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     linkOpened: ignore('failed', noLink),
     dialFailed: ignore('failed', noLink),
     linkClosed: ignore('failed', noLink),
+    challenge: ignore('failed', noLink),
     welcome: ignore('failed', noLink),
     beatAck: ignore('failed', noLink),
     data: ignore('failed', noLink),
@@ -189,6 +235,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     offered: ignore('failed', 'without a session nothing is kept (I1)'),
     heldChanged: go(['failed'], 'remembered'),
     registrationChanged: go(['failed'], 'remembered for hello'),
+    credentialChanged: go(['failed'], 'the next hello names it'),
     reconnectAsked: go(['dialing'], 'dials at once and forgets the failures'),
     shutdownAsked: go(['ended'], 'ends at once'),
     stalled: ignore('failed', 'no liveness deadline runs'),
@@ -200,6 +247,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     linkOpened: ignore('ended', over),
     dialFailed: ignore('ended', over),
     linkClosed: ignore('ended', over),
+    challenge: ignore('ended', over),
     welcome: ignore('ended', over),
     beatAck: ignore('ended', over),
     data: ignore('ended', over),
@@ -208,6 +256,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     offered: ignore('ended', over),
     heldChanged: ignore('ended', over),
     registrationChanged: ignore('ended', over),
+    credentialChanged: ignore('ended', over),
     reconnectAsked: ignore('ended', over),
     shutdownAsked: ignore('ended', over),
     stalled: ignore('ended', over),
@@ -241,7 +290,7 @@ export const SERVER_TABLE: Readonly<Record<ServerStateKind, Readonly<Record<Serv
       ['linked'],
       'the newer link wins: the older one is closed with 1013, of another incarnation with 4409; resumes or begins a new session',
     ),
-    hello: go(['unlinked'], 'a second hello: 4400'),
+    hello: go(['unlinked'], 'a second hello or proof: 4400'),
     beat: go(['linked', 'unlinked'], 'is handed over; acks that cannot be true are 4400'),
     data: go(['linked', 'unlinked'], 'delivers what is new, in order; a gap is 4400'),
     goaway: go(['linked'], 'is a sign of life; `linkClosed` follows'),
@@ -257,7 +306,7 @@ export const SERVER_TABLE: Readonly<Record<ServerStateKind, Readonly<Record<Serv
   },
   suspect: {
     helloAccepted: go(['linked', 'suspect'], 'as in linked'),
-    hello: go(['unlinked'], 'a second hello: 4400'),
+    hello: go(['unlinked'], 'a second hello or proof: 4400'),
     beat: go(['linked', 'unlinked'], 'alive again; then as in linked'),
     data: go(['linked', 'unlinked'], 'alive again; then as in linked'),
     goaway: go(['linked'], 'alive again'),
@@ -302,6 +351,43 @@ export const SERVER_TABLE: Readonly<Record<ServerStateKind, Readonly<Record<Serv
     stalled: ignore('expired', over),
     lateLinkEvent: ignore('expired', 'another link (I5)'),
     tick: ignore('expired', over),
+  },
+};
+
+const decided = 'the link is decided';
+
+/** The coordinator's door. */
+export const GATE_TABLE: Readonly<Record<GateStateKind, Readonly<Record<GateColumn, Cell<GateStateKind>>>>> = {
+  fresh: {
+    hello: go(
+      ['challenged', 'closed'],
+      'draws a nonce and challenges; no common version, nothing to prove, or a strange requirement: 4426',
+    ),
+    proof: go(['closed'], 'a proof before hello: 4401'),
+    otherFrame: go(['closed'], 'a frame before hello: 4401'),
+    rubbishReceived: go(['closed'], '4400'),
+    tick: go(['fresh', 'closed'], 'past its deadline: 4408'),
+  },
+  challenged: {
+    hello: go(['closed'], 'a second hello: 4401'),
+    proof: go(['passed', 'closed'], 'right: seals the link if that was chosen, and lets it pass; wrong: 4401'),
+    otherFrame: go(['closed'], 'a frame before the proof: 4401'),
+    rubbishReceived: go(['closed'], '4400'),
+    tick: go(['challenged', 'closed'], 'past its deadline: 4408'),
+  },
+  passed: {
+    hello: ignore('passed', decided),
+    proof: ignore('passed', decided),
+    otherFrame: ignore('passed', decided),
+    rubbishReceived: ignore('passed', decided),
+    tick: ignore('passed', decided),
+  },
+  closed: {
+    hello: ignore('closed', decided),
+    proof: ignore('closed', decided),
+    otherFrame: ignore('closed', decided),
+    rubbishReceived: ignore('closed', decided),
+    tick: ignore('closed', decided),
   },
 };
 

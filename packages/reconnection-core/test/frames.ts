@@ -1,11 +1,24 @@
 /** Frames as the tests need them. */
-import type { Beat, BeatAck, DataFrame, Hello, Welcome } from '@holdfast/protocol';
+import { createRandom } from '@holdfast/kernel';
+import type { Beat, BeatAck, Challenge, DataFrame, Hello, Welcome } from '@holdfast/protocol';
+import { CONSTANT_DIGEST, constantMac, seededEntropy } from '@holdfast/testkit';
+import type { ClientPorts } from '../src/index.ts';
 
 export const registration = { name: 'w', slots: 4, labels: {}, pid: 1 };
 
+export const credential = { key: 'k', secret: 'a secret' };
+/** Ports under which every proof is `CONSTANT_DIGEST`. */
+export const ports = (seed: string | number = 1): ClientPorts => ({
+  random: createRandom(seed),
+  entropy: seededEntropy(createRandom(seed)),
+  mac: constantMac,
+});
+export const challenge = (more: Partial<Challenge> = {}): Challenge => ({ f: 'challenge', protocol: 2, nonce: CONSTANT_DIGEST, ...more });
+
 export const welcome = (more: Partial<Welcome> = {}): Welcome => ({
   f: 'welcome',
-  protocol: 1,
+  protocol: 2,
+  proof: CONSTANT_DIGEST,
   session: 's1',
   token: 't1',
   fresh: 'first',
@@ -18,7 +31,7 @@ export const welcome = (more: Partial<Welcome> = {}): Welcome => ({
 
 export const hello = (more: Partial<Hello> = {}): Hello => ({
   f: 'hello',
-  protocol: [1],
+  protocol: [2],
   worker: 'w',
   incarnation: 'i',
   registration,

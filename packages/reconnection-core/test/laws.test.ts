@@ -1,4 +1,4 @@
-import { createRandom, durationMs, type Random } from '@holdfast/kernel';
+import { durationMs, type Random } from '@holdfast/kernel';
 import { checkMachineLaws, fastCheckParameters } from '@holdfast/testkit';
 import { test } from 'vitest';
 import {
@@ -10,7 +10,7 @@ import {
   type ServerInput,
   type ServerSnapshot,
 } from '../src/index.ts';
-import { beatAck, data, hello, registration, welcome, workerBeat, workerData } from './frames.ts';
+import { beatAck, challenge, credential, data, hello, ports, registration, welcome, workerBeat, workerData } from './frames.ts';
 
 const limits = { windowMessagesMax: 8, criticalSlots: 2, backgroundMessagesMax: 4, uncommittedMax: 12 };
 const parameters = { numRuns: 150, ...fastCheckParameters(process.env) };
@@ -27,6 +27,7 @@ function clientInput(random: Random, snapshot: ClientSnapshot): ClientInput {
   const towardsOpen: readonly ClientInput[] = [
     { kind: 'started' },
     { kind: 'linkOpened', link },
+    { kind: 'frameReceived', link, frame: challenge() },
     {
       kind: 'frameReceived',
       link,
@@ -51,7 +52,7 @@ function clientInput(random: Random, snapshot: ClientSnapshot): ClientInput {
 
 test('laws: client session', () => {
   checkMachineLaws({
-    create: () => createClientSession({ worker: 'w', incarnation: 'i', registration, limits }, createRandom(7)),
+    create: () => createClientSession({ worker: 'w', incarnation: 'i', registration, credential, limits }, ports(7)),
     input: clientInput,
     sizes: (snapshot) => ({ window: [snapshot.inFlight, 8], trips: [snapshot.roundTrips.length, 64], queued: [snapshot.unreceived, 68] }),
     parameters,

@@ -2,16 +2,29 @@
  * Both machines, driven by the real driver in virtual time over a network that cuts, delays, duplicates and tells late.
  * The applications on both ends keep what a session must not keep, as workers and coordinators do.
  */
-import { createRandom, drive, type Driver, durationMs } from '@holdfast/kernel';
-import { type CoordinatorFrame, coordinatorFrame, decodeFrame, type WorkerFrame, workerFrame } from '@holdfast/protocol';
-import { createVirtualClock, type VirtualClock } from '@holdfast/testkit';
+import { createRandom, drive, type Driver, durationMs, type Mac, type Random } from '@holdfast/kernel';
+import { nodeMac } from '@holdfast/kernel/node';
+import {
+  type CoordinatorFrame,
+  coordinatorFrame,
+  createSeal,
+  decodeFrame,
+  keysOf,
+  type Seal,
+  type WorkerFrame,
+  workerFrame,
+} from '@holdfast/protocol';
+import { createVirtualClock, seededEntropy, type VirtualClock } from '@holdfast/testkit';
 import {
   type ClientEffect,
   type ClientInput,
   type ClientOptions,
   type ClientSession,
   createClientSession,
+  createGate,
   createServerSession,
+  type Gate,
+  type GateEffect,
   type Lane,
   type ServerEffect,
   type ServerInput,
@@ -26,6 +39,14 @@ export interface Weather {
   delayMax: number;
   /** Chance that a data frame arrives twice. */
   duplicate: number;
+  /** Chance that a frame is lost while its link lives on. */
+  lose: number;
+  /** Chance that a frame is changed on its way. Only for exposed links: elsewhere TLS or the kernel see to that. */
+  corrupt: number;
+  /** Chance that one way of a link goes silent for good at some moment. */
+  oneWay: number;
+  /** Chance that bytes are lost at the end of a frame, with the link. */
+  truncate: number;
   /** Chance that a dial fails. */
   refuse: number;
   /** Chance that a cut is noticed by neither end: only heartbeats find it. */
@@ -34,11 +55,34 @@ export interface Weather {
   commitDelayMax: number;
 }
 
-export const FAIR: Weather = { linkLife: Infinity, delayMax: 2, duplicate: 0, refuse: 0, halfOpen: 0, commitDelayMax: 5 };
+export const FAIR: Weather = {
+  linkLife: Infinity,
+  delayMax: 2,
+  duplicate: 0,
+  lose: 0,
+  corrupt: 0,
+  oneWay: 0,
+  truncate: 0,
+  refuse: 0,
+  halfOpen: 0,
+  commitDelayMax: 5,
+};
 
 interface Wire {
   open: boolean;
-  arriveAt: { up: number; down: number };
+  readonly arriveAt: { up: number; down: number };
+  readonly silent: { up: boolean; down: boolean };
+  /** Seals of either end, once that link is sealed. */
+  readonly seals: { up?: Seal; down?: Seal };
+  gate: Gate | undefined;
+}
+
+/** How the pair of a test is set up. */
+export interface PairOptions {
+  /** Links are exposed: all frames are sealed. */
+  readonly exposed?: boolean;
+  /** The digests of both ends. Default: real ones. */
+  readonly mac?: Mac;
 }
 
 export interface Pair {
@@ -73,6 +117,7 @@ export function createPair(
   weather: Weather,
   client: Partial<ClientOptions> = {},
   server: Partial<ServerOptions> = {},
+  { exposed = false, mac = nodeMac }: PairOptions = {},
 ): Pair {
   const random = createRandom(seed);
   const world = random.fork('world');
@@ -86,8 +131,8 @@ export function createPair(
     clock,
     weather,
     client: createClientSession(
-      { worker: 'w', incarnation: 'i1', registration: { name: 'w', slots: 4, labels: {}, pid: 1 }, ...client },
-      random.fork('client'),
+      { worker: 'w', incarnation: 'i1', registration: { name: 'w', slots: 4, labels: {}, pid: 1 }, credential: CREDENTIAL, ...client },
+      { random: random.fork('client'), entropy: seededEntropy(random.fork('client nonces')), mac },
     ),
     server: makeServer(),
     clientLog: [] as ClientEffect[],
@@ -102,27 +147,54 @@ export function createPair(
   const delay = (): number => world.below(pair.weather.delayMax + 1);
   const crashed = (error: unknown): void => void crashes.push(error);
 
+  const entropy = seededEntropy(random.fork('server nonces'));
+  const serverKeys = keysOf(mac, CREDENTIAL.secret);
+
   const send = (link: number, way: 'up' | 'down', text: string): void => {
     const wire = wires.get(link);
     pair.sent.push({ from: way === 'up' ? 'client' : 'server', link, text });
     if (!wire?.open) return;
+    const seal = wire.seals[way];
+    const sealed = seal ? seal.close(text) : text;
+    if (wire.silent[way] || world.chance(pair.weather.lose)) return;
+    const { weather } = pair;
+    if (world.chance(weather.truncate)) return breakWire(link, 1006, false);
+    const sent = seal && world.chance(weather.corrupt) ? changed(sealed, world) : sealed;
     const at = Math.max(wire.arriveAt[way], clock.mono() + delay());
     wire.arriveAt[way] = at;
-    const copies = text.startsWith('{"f":"data"') && world.chance(pair.weather.duplicate) ? 2 : 1;
+    const copies = text.startsWith('{"f":"data"') && world.chance(weather.duplicate) ? 2 : 1;
     later(at - clock.mono(), () => {
       // A frame that was under way when the link was cut may still arrive, also after the next link opened.
       if (!wire.open && world.chance(0.5)) return;
-      for (let copy = 0; copy < copies; copy += 1) (way === 'up' ? arriveUp : arriveDown)(link, text);
+      for (let copy = 0; copy < copies; copy += 1) arrive(link, wire, way, sent);
     });
   };
-  const arriveUp = (link: number, text: string): void => {
+  const arrive = (link: number, wire: Wire, way: 'up' | 'down', sent: string): void => {
+    const seal = wire.seals[way === 'up' ? 'down' : 'up'];
+    const text = seal ? seal.open(sent) : sent;
+    if (text === undefined) return breakWire(link, 1002, false);
+    if (way === 'up') arriveUp(link, wire, text);
+    else arriveDown(link, text);
+  };
+  const arriveUp = (link: number, wire: Wire, text: string): void => {
     const frame = decodeFrame<WorkerFrame>(text, workerFrame);
     if (!frame.ok) throw new Error(`client sent rubbish: ${frame.problem}`);
-    if (frame.value.f === 'hello') {
-      if (!wires.get(link)?.open) return;
-      state.secret += 1;
-      serverDriver.offer({ kind: 'helloAccepted', link, hello: frame.value, session: `s${state.secret}`, token: `t${state.secret}` });
-    } else serverDriver.offer({ kind: 'frameReceived', link, frame: frame.value });
+    if (!wire.gate) return serverDriver.offer({ kind: 'frameReceived', link, frame: frame.value });
+    // A door that is shut opens to nobody any more.
+    if (wire.open) guard(link, wire, wire.gate.handle({ kind: 'frameReceived', frame: frame.value, text }, clock.mono()));
+  };
+  const guard = (link: number, wire: Wire, effects: readonly GateEffect[]): void => {
+    for (const effect of effects) {
+      if (effect.kind === 'transmit') send(link, 'down', effect.text);
+      else if (effect.kind === 'sealLink') wire.seals.down = createSeal(mac, effect.send, effect.receive);
+      else if (effect.kind === 'refused') closeWire(link, effect.code);
+      else {
+        wire.gate = undefined;
+        state.secret += 1;
+        const { hello, proof } = effect;
+        serverDriver.offer({ kind: 'helloAccepted', link, hello, session: `s${state.secret}`, token: `t${state.secret}`, proof });
+      }
+    }
   };
   const arriveDown = (link: number, text: string): void => {
     const frame = decodeFrame<CoordinatorFrame>(text, coordinatorFrame);
@@ -143,8 +215,16 @@ export function createPair(
         clientDriver.offer({ kind: 'dialFailed', link, reason: 'refused', terminal: false });
         return;
       }
-      wires.set(link, { open: true, arriveAt: { up: 0, down: 0 } });
-      clientDriver.offer({ kind: 'linkOpened', link });
+      const gate = createGate(
+        { exposed },
+        { mac, entropy, find: (key) => (key === CREDENTIAL.key ? serverKeys : undefined) },
+        clock.mono(),
+      );
+      const wire: Wire = { open: true, arriveAt: { up: 0, down: 0 }, silent: { up: false, down: false }, seals: {}, gate };
+      wires.set(link, wire);
+      for (const by of [5000, 10_000]) later(by, () => wire.gate && guard(link, wire, wire.gate.tick(clock.mono())));
+      clientDriver.offer({ kind: 'linkOpened', link, exposed });
+      if (world.chance(pair.weather.oneWay)) later(world.below(1000), () => (wire.silent[world.pick(['up', 'down'] as const)] = true));
       if (pair.weather.linkLife !== Infinity)
         later(world.below(2 * pair.weather.linkLife), () => breakWire(link, 1006, world.chance(pair.weather.halfOpen)));
     });
@@ -155,6 +235,7 @@ export function createPair(
     pair.clientLog.push(effect);
     if (effect.kind === 'dial') dial(effect.link);
     else if (effect.kind === 'transmit') send(effect.link, 'up', effect.text);
+    else if (effect.kind === 'sealLink') wires.get(effect.link)!.seals.up = createSeal(mac, effect.send, effect.receive);
     else if (effect.kind === 'closeLink') closeWire(effect.link, effect.code);
     else if (effect.kind === 'settled') {
       if (!pair.durable.has(effect.key)) throw new Error(`settled ${effect.key} before it was durable`);
@@ -238,6 +319,14 @@ export const until = (pair: Pair, what: string, done: () => boolean): void => {
     return done();
   });
 };
+
+/** One character of a text, changed. */
+function changed(text: string, world: Random): string {
+  const at = world.below(text.length);
+  return `${text.slice(0, at)}${text[at] === '7' ? '8' : '7'}${text.slice(at + 1)}`;
+}
+
+const CREDENTIAL = { key: 'key', secret: 'the secret of the pair' };
 
 interface Message {
   readonly t: string;

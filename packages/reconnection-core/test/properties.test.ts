@@ -6,7 +6,7 @@ import { LANES } from '../src/index.ts';
 import { createPair, FAIR, until, type Weather } from './pair.ts';
 
 const parameters = { numRuns: 40, ...fastCheckParameters(process.env) } as fc.Parameters<[number]>;
-const storm: Weather = { linkLife: 400, delayMax: 40, duplicate: 0.2, refuse: 0.2, halfOpen: 0.1, commitDelayMax: 60 };
+const storm: Weather = { ...FAIR, linkLife: 400, delayMax: 40, duplicate: 0.2, refuse: 0.2, halfOpen: 0.1, commitDelayMax: 60 };
 const small = {
   windowMessagesMax: 16,
   windowBytesMax: 2048,

@@ -325,7 +325,8 @@ test('client: a message that every receiver would refuse, and a backlog past its
   expect(refused.details.story.map(({ what }) => what)).toEqual([
     'idle started dialing',
     'dialing linkOpened greeting',
-    'greeting frameReceived open',
+    'greeting frameReceived proving',
+    'proving frameReceived open',
   ]);
   const cut: ClientInput = { kind: 'linkClosed', link: 1, code: 1006, reason: 'cut' };
   const full = errorOf(() =>

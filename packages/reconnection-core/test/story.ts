@@ -1,5 +1,5 @@
 /** Stories: steps in virtual time at one machine, and everything it did. */
-import { createRandom, type MonoMs, monoMs } from '@holdfast/kernel';
+import { type MonoMs, monoMs } from '@holdfast/kernel';
 import {
   type ClientInput,
   type ClientOptions,
@@ -9,14 +9,17 @@ import {
   type ServerInput,
   type ServerOptions,
 } from '../src/index.ts';
-import { hello, registration, welcome } from './frames.ts';
+import { challenge, credential, hello, ports, registration, welcome } from './frames.ts';
 
 export type Step<Input> = Input | { readonly kind: 'wait'; readonly by: number };
 
 /** A client that gets each step with a tick after it, deadline by deadline while it waits. */
 export function tell(steps: readonly Step<ClientInput>[], options: Partial<ClientOptions> = {}) {
-  const session = createClientSession({ worker: 'w', incarnation: 'i', registration, ...options }, createRandom('story'));
-  return play(session, steps);
+  const session = createClientSession({ worker: 'w', incarnation: 'i', registration, credential, ...options }, ports('story'));
+  // Every hello is challenged at once, unless a story says otherwise.
+  const answer = (effect: { kind: string; link?: number; text?: string }): ClientInput | undefined =>
+    effect.kind === 'transmit' && effect.text!.startsWith('{"f":"hello"') ? frame(effect.link!, challenge()) : undefined;
+  return play(session, steps, options.protocol === undefined ? answer : undefined);
 }
 export function tellServer(steps: readonly Step<ServerInput>[], options: Partial<ServerOptions> = {}) {
   return play(createServerSession({ coordinator: { id: 'c', epoch: 1 }, ...options }), steps);
@@ -29,6 +32,7 @@ function play<Input, Effect extends { kind: string }, Snapshot>(
     snapshot(): Snapshot;
   },
   steps: readonly Step<Input>[],
+  answer?: (effect: Effect) => Input | undefined,
 ) {
   let now = monoMs(0);
   const log: { at: number; effect: Effect }[] = [];
@@ -42,7 +46,12 @@ function play<Input, Effect extends { kind: string }, Snapshot>(
       }
       now = end;
     } else {
-      note(session.handle(step as Input, now));
+      const effects = session.handle(step as Input, now);
+      note(effects);
+      for (const effect of effects) {
+        const input = answer?.(effect);
+        if (input !== undefined) note(session.handle(input, now));
+      }
       note(session.tick(now));
     }
   }

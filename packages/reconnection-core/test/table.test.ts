@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRandom, durationMs, type MonoMs, monoMs } from '@holdfast/kernel';
+import type { WorkerFrame } from '@holdfast/protocol';
+import { CONSTANT_DIGEST, constantMac, seededEntropy } from '@holdfast/testkit';
 import { expect, test } from 'vitest';
 import {
   CLIENT_TABLE,
@@ -9,14 +11,20 @@ import {
   type ClientStateKind,
   createClientSession,
   createServerSession,
+  createGate,
   diagram,
+  GATE_TABLE,
+  type Gate,
+  type GateColumn,
+  type GateInput,
+  type GateStateKind,
   SERVER_TABLE,
   type ServerColumn,
   type ServerInput,
   type ServerSession,
   type ServerStateKind,
 } from '../src/index.ts';
-import { beatAck, data, hello, registration, welcome, workerBeat, workerData } from './frames.ts';
+import { beatAck, challenge, credential, data, hello, ports, registration, welcome, workerBeat, workerData } from './frames.ts';
 
 const keys = <Key extends string>(record: Readonly<Record<Key, unknown>>): Key[] => Object.keys(record) as Key[];
 
@@ -33,8 +41,14 @@ const clientInputs: Readonly<Record<Exclude<ClientColumn, 'tick'>, (link: number
     { kind: 'linkClosed', link, code: 4410, reason: 'r' },
     { kind: 'linkClosed', link, code: 4401, reason: 'r' },
   ],
+  challenge: (link) => [
+    { kind: 'frameReceived', link, frame: challenge() },
+    { kind: 'frameReceived', link, frame: challenge({ protocol: 99 }) },
+    { kind: 'frameReceived', link, frame: challenge({ sealed: true }) },
+  ],
   welcome: (link) => [
     { kind: 'frameReceived', link, frame: welcome() },
+    { kind: 'frameReceived', link, frame: welcome({ proof: 'b'.repeat(64) }) },
     { kind: 'frameReceived', link, frame: welcome({ fresh: undefined, resumed: { received: 0 } }) },
     { kind: 'frameReceived', link, frame: welcome({ fresh: undefined, resumed: { received: 77 } }) },
     { kind: 'frameReceived', link, frame: welcome({ protocol: 99 }) },
@@ -54,6 +68,7 @@ const clientInputs: Readonly<Record<Exclude<ClientColumn, 'tick'>, (link: number
   offered: () => [{ kind: 'offered', lane: 'normal', payload: { t: 'x' }, key: 'k' }],
   heldChanged: () => [{ kind: 'heldChanged', held: { count: 1, hash: 2 }, credits: 3 }],
   registrationChanged: () => [{ kind: 'registrationChanged', registration }],
+  credentialChanged: () => [{ kind: 'credentialChanged', credential: { key: 'k2', secret: 'other' } }],
   reconnectAsked: () => [{ kind: 'reconnectAsked' }],
   shutdownAsked: () => [{ kind: 'shutdownAsked', reason: 'r' }],
   stalled: () => [{ kind: 'stalled', by: durationMs(1000) }],
@@ -68,7 +83,7 @@ const clientInputs: Readonly<Record<Exclude<ClientColumn, 'tick'>, (link: number
 
 /** A machine brought into a state, twice the same. */
 function clientIn(kind: ClientStateKind, attemptsMax: number): { machine: ClientSession; now: MonoMs } {
-  const machine = createClientSession({ worker: 'w', incarnation: 'i', registration, attemptsMax }, createRandom(1));
+  const machine = createClientSession({ worker: 'w', incarnation: 'i', registration, credential, attemptsMax }, ports());
   const now = monoMs(1000);
   const give = (...inputs: ClientInput[]): void => {
     for (const input of inputs) machine.handle(input, now);
@@ -81,6 +96,8 @@ function clientIn(kind: ClientStateKind, attemptsMax: number): { machine: Client
   if (kind === 'failed' || kind === 'ended') return { machine, now };
   give({ kind: 'linkOpened', link: 1 });
   if (kind === 'greeting') return { machine, now };
+  give({ kind: 'frameReceived', link: 1, frame: challenge() });
+  if (kind === 'proving') return { machine, now };
   give({ kind: 'frameReceived', link: 1, frame: welcome() }, { kind: 'offered', lane: 'high', payload: { t: 'x' }, key: 'k0' });
   machine.tick(now);
   if (kind === 'draining') give({ kind: 'shutdownAsked', reason: 'r' });
@@ -143,7 +160,10 @@ const serverInputs: Readonly<Record<Exclude<ServerColumn, 'tick'>, (link: number
     },
     { kind: 'helloAccepted', link: link + 1, hello: hello({ protocol: [99] }), session: 's2', token: 't2' },
   ],
-  hello: (link) => [{ kind: 'frameReceived', link, frame: hello() }],
+  hello: (link) => [
+    { kind: 'frameReceived', link, frame: hello() },
+    { kind: 'frameReceived', link, frame: { f: 'proof', proof: 'a'.repeat(64) } },
+  ],
   beat: (link) => [
     { kind: 'frameReceived', link, frame: workerBeat(2) },
     { kind: 'frameReceived', link, frame: workerBeat(2, [99, 0]) },
@@ -214,8 +234,53 @@ test('table: every state and input of the server -> only the states of its cell,
   }
 });
 
+const gateInputs: Readonly<Record<Exclude<GateColumn, 'tick'>, () => GateInput[]>> = {
+  hello: () => [gateFrame(hello({ key: 'k', nonce: 'c'.repeat(64) })), gateFrame(hello({ protocol: [1] }))],
+  proof: () => [gateFrame({ f: 'proof', proof: '0'.repeat(64) }), gateFrame({ f: 'proof', proof: '1'.repeat(64) })],
+  otherFrame: () => [gateFrame(workerBeat(1)), gateFrame(workerData([])), gateFrame({ f: 'goaway', reason: 'r' })],
+  rubbishReceived: () => [{ kind: 'rubbishReceived', reason: 'r' }],
+};
+const gateFrame = (frame: WorkerFrame): GateInput => ({ kind: 'frameReceived', frame, text: JSON.stringify(frame) });
+
+/** Under `constantMac` the client key is the digest, so that a proof of zeros is right. */
+function gateIn(kind: GateStateKind) {
+  const now = monoMs(1000);
+  const mac = { ...constantMac, sha256: (hex: string) => hex };
+  const keys = { storedKey: CONSTANT_DIGEST, serverKey: CONSTANT_DIGEST };
+  const gate = createGate({}, { mac, entropy: seededEntropy(createRandom(1)), find: () => keys }, now);
+  if (kind === 'fresh') return { gate, now };
+  gate.handle(gateInputs.hello()[0]!, now);
+  if (kind === 'passed') gate.handle(gateInputs.proof()[0]!, now);
+  if (kind === 'closed') gate.handle(gateInputs.rubbishReceived()[0]!, now);
+  return { gate, now };
+}
+
+test('table: every state and input of the gate -> only the states of its cell, all of them reached, ignored ones change nothing', () => {
+  for (const state of keys(GATE_TABLE)) {
+    for (const column of keys(GATE_TABLE[state])) {
+      const cell = GATE_TABLE[state][column];
+      const name = `gate ${state} x ${column}`;
+      const reached = new Set<GateStateKind>();
+      const acts =
+        column === 'tick'
+          ? [0, 5000].map((by) => (one: Gate, now: MonoMs) => one.tick(monoMs(now + by)))
+          : gateInputs[column]().map((input) => (one: Gate, now: MonoMs) => one.handle(input, now));
+      for (const act of acts) {
+        const { gate, now } = gateIn(state);
+        expect(gate.snapshot().state, name).toBe(state);
+        const effects = act(gate, now);
+        expect(cell.next, name).toContain(gate.snapshot().state);
+        reached.add(gate.snapshot().state);
+        if (cell.ignored) expect(effects, name).toEqual([]);
+      }
+      expect([...reached].sort(), `${name} reaches`).toEqual([...cell.next].sort());
+    }
+  }
+});
+
 test('table: the diagrams of SPEC.md -> are drawn from the tables', () => {
   const spec = readFileSync(new URL('../SPEC.md', import.meta.url), 'utf8');
   expect(spec).toContain(`\`\`\`mermaid\n${diagram(CLIENT_TABLE)}\`\`\``);
   expect(spec).toContain(`\`\`\`mermaid\n${diagram(SERVER_TABLE)}\`\`\``);
+  expect(spec).toContain(`\`\`\`mermaid\n${diagram(GATE_TABLE)}\`\`\``);
 });

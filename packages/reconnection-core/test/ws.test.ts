@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
 import { createRandom, drive, type Driver } from '@holdfast/kernel';
-import { nodeClock, nodeTimers } from '@holdfast/kernel/node';
-import { WORKER_PATH } from '@holdfast/protocol';
+import { nodeClock, nodeEntropy, nodeMac, nodeTimers } from '@holdfast/kernel/node';
+import { createSeal, type Hello, keysOf, LIMITS, SEAL_LENGTH, WORKER_PATH, type WorkerFrame } from '@holdfast/protocol';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import {
@@ -17,9 +17,11 @@ import {
   type ServerInput,
   type ServerSession,
 } from '../src/index.ts';
-import { acceptLinks, attachLink, bearerToken, dialLink, type Link, refuseLink } from '../src/io/ws.ts';
+import { acceptLinks, attachLink, dialLink, type Link, refuseLink } from '../src/io/ws.ts';
 
-const TOKEN = 'a-token';
+const CREDENTIAL = { key: 'key', secret: 'a secret' };
+const KEYS = keysOf(nodeMac, CREDENTIAL.secret);
+const find = (key: string) => (key === CREDENTIAL.key ? KEYS : undefined);
 const cleanups: (() => void)[] = [];
 afterEach(() => {
   for (const cleanup of cleanups.splice(0).reverse()) cleanup();
@@ -28,7 +30,7 @@ afterEach(() => {
 test('ws: two real ends, links cut in the middle of traffic -> resumed, each message once and in order, all settled', async () => {
   const coordinator = await startCoordinator();
   const proxy = await startProxy(coordinator.port);
-  const worker = startWorker(proxy.port, TOKEN);
+  const worker = startWorker(proxy.port);
   const total = 3000;
   await worker.saw('opened', (effect) => effect.kind === 'opened');
   for (let id = 1; id <= total; id += 1) {
@@ -50,17 +52,33 @@ test('ws: two real ends, links cut in the middle of traffic -> resumed, each mes
   expect(worker.session.snapshot()).toMatchObject({ freshes: 1, resumes: 3, unreceived: 0, uncommitted: 0 });
 });
 
-test('ws: wrong token -> 401, failed with 4401, no second dial', async () => {
+test('ws: exposed links -> every frame after the proof carries its digest, cuts and resumes as ever', async () => {
+  const coordinator = await startCoordinator({ exposed: true });
+  const proxy = await startProxy(coordinator.port);
+  const worker = startWorker(proxy.port);
+  for (let id = 1; id <= 200; id += 1)
+    worker.offer({ kind: 'offered', lane: 'high', payload: { t: 'up', id } as { t: string }, key: `k${id}` });
+  await worker.saw('opened', (effect) => effect.kind === 'opened');
+  expect(worker.log.some((effect) => effect.kind === 'sealLink')).toBe(true);
+  for (let id = 1; id <= 200; id += 1)
+    worker.offer({ kind: 'offered', lane: 'high', payload: { t: 'up', id } as { t: string }, key: `k${id}` });
+  proxy.cut();
+  await worker.saw('all settled', () => worker.settled.length === 200);
+  expect(coordinator.ids).toEqual(Array.from({ length: 200 }, (_, index) => index + 1));
+});
+
+test('ws: wrong secret -> failed with 4401, no second dial, nothing accepted', async () => {
   const coordinator = await startCoordinator();
-  const worker = startWorker(coordinator.port, 'a-wrong-token');
+  const worker = startWorker(coordinator.port, { credential: { ...CREDENTIAL, secret: 'another secret' } });
   const failed = await worker.saw('failed', (effect) => effect.kind === 'failed');
-  expect(failed).toMatchObject({ code: 4401, reason: 'the coordinator answered 401' });
+  expect(failed).toMatchObject({ code: 4401, reason: 'unauthenticated' });
+  expect(coordinator.log).toEqual([]);
   expect(worker.log.filter((effect) => effect.kind === 'dial')).toHaveLength(1);
 });
 
 test('ws: only unknown protocol versions -> closed with 4426, failed, no second dial', async () => {
   const coordinator = await startCoordinator();
-  const worker = startWorker(coordinator.port, TOKEN, { protocol: [99] });
+  const worker = startWorker(coordinator.port, { protocol: [99] });
   expect(await worker.saw('failed', (effect) => effect.kind === 'failed')).toMatchObject({ code: 4426 });
   expect(worker.log.filter((effect) => effect.kind === 'dial')).toHaveLength(1);
 });
@@ -69,7 +87,7 @@ test('ws: nobody listens -> down, dialled again, not terminal', async () => {
   const coordinator = await startCoordinator();
   coordinator.http.close();
   await once(coordinator.http, 'close');
-  const worker = startWorker(coordinator.port, TOKEN, { backoff: { base: 1 as never, cap: 5 as never } });
+  const worker = startWorker(coordinator.port, { backoff: { base: 1 as never, cap: 5 as never } });
   await worker.saw('a third dial', () => worker.log.filter((effect) => effect.kind === 'dial').length >= 3);
   expect(worker.log.some((effect) => effect.kind === 'failed')).toBe(false);
 });
@@ -77,16 +95,15 @@ test('ws: nobody listens -> down, dialled again, not terminal', async () => {
 test('ws: no subprotocol -> 426; no hello in time -> 4408; another first frame -> 4401; rubbish -> 4400; binary -> 1003', async () => {
   const coordinator = await startCoordinator({ helloWithinMs: 30 });
   const url = `ws://127.0.0.1:${coordinator.port}${WORKER_PATH}`;
-  const headers = { authorization: `Bearer ${TOKEN}` };
-  const bare = new WebSocket(url, { headers });
+  const bare = new WebSocket(url);
   bare.on('error', () => undefined);
   const [, response] = await once(bare, 'unexpected-response');
   expect(response.statusCode).toBe(426);
-  expect(await closeCode(url, headers, [])).toBe(4408);
-  expect(await closeCode(url, headers, ['{"f":"data","a":[0,0],"m":[]}'])).toBe(4401);
-  expect(await closeCode(url, headers, ['{"f":'])).toBe(4400);
-  expect(await closeCode(url, headers, [Buffer.from('{}')])).toBe(1003);
-  expect(await closeCode(url, headers, ['x'.repeat(1_048_577)])).toBe(1009);
+  expect(await closeCode(url, [])).toBe(4408);
+  expect(await closeCode(url, ['{"f":"data","a":[0,0],"m":[]}'])).toBe(4401);
+  expect(await closeCode(url, ['{"f":'])).toBe(4400);
+  expect(await closeCode(url, [Buffer.from('{}')])).toBe(1003);
+  expect(await closeCode(url, ['x'.repeat(LIMITS.frameBytesMax + SEAL_LENGTH + 1)])).toBe(1009);
   expect(coordinator.log).toEqual([]);
 });
 
@@ -99,7 +116,9 @@ test('ws: a peer that never reads -> link closed after 8 MiB wait, memory bounde
     coordinator.poke();
   };
   coordinator.onSocket = (socket) =>
-    void links.push(attachLink(socket, { frame: () => undefined, rubbish: () => undefined, closed: ended }));
+    void links.push(
+      attachLink(socket, { proven: () => undefined, frame: () => undefined, rubbish: () => undefined, closed: ended }, { find }),
+    );
   const raw = connect(coordinator.port, '127.0.0.1');
   cleanups.push(() => raw.destroy());
   raw.pause();
@@ -156,7 +175,7 @@ function createWatch<Effect>() {
   };
 }
 
-async function startCoordinator(options: { helloWithinMs?: number } = {}) {
+async function startCoordinator(options: { helloWithinMs?: number; exposed?: boolean } = {}) {
   const watch = createWatch<ServerEffect>();
   const acceptor = acceptLinks();
   const http: Server = createServer();
@@ -191,20 +210,17 @@ async function startCoordinator(options: { helloWithinMs?: number } = {}) {
       lastLink += 1;
       const link = lastLink;
       const handlers = {
-        frame: (frame: Parameters<Parameters<typeof attachLink>[1]['frame']>[0]) =>
-          driver.offer(
-            frame.f === 'hello'
-              ? { kind: 'helloAccepted', link, hello: frame, session: `s${link}`, token: `t${link}` }
-              : { kind: 'frameReceived', link, frame },
-          ),
+        proven: (hello: Hello, _key: string, proof: string) =>
+          driver.offer({ kind: 'helloAccepted', link, hello, session: `s${link}`, token: `t${link}`, proof }),
+        frame: (frame: WorkerFrame) => driver.offer({ kind: 'frameReceived', link, frame }),
         rubbish: (reason: string) => driver.offer({ kind: 'rubbishReceived', link, reason }),
         closed: (_code: number, reason: string) => driver.offer({ kind: 'linkClosed', link, reason }),
       };
-      links.set(link, attachLink(socket, handlers, options));
+      links.set(link, attachLink(socket, handlers, { ...options, find }));
     },
   };
   http.on('upgrade', (request, socket, head) => {
-    if (bearerToken(request) !== TOKEN) return refuseLink(socket, 401, 'unauthenticated');
+    if (request.url !== WORKER_PATH) return refuseLink(socket, 404, 'not here');
     acceptor.accept(request, socket, head, (ws) => {
       coordinator.onSocket(ws);
       watch.poke();
@@ -222,7 +238,7 @@ async function startCoordinator(options: { helloWithinMs?: number } = {}) {
   return coordinator;
 }
 
-function startWorker(port: number, token: string, options: Partial<ClientOptions> = {}) {
+function startWorker(port: number, options: Partial<ClientOptions> = {}) {
   const watch = createWatch<ClientEffect>();
   const links = new Map<number, Link>();
   const ids: number[] = [];
@@ -232,10 +248,11 @@ function startWorker(port: number, token: string, options: Partial<ClientOptions
       worker: 'w',
       incarnation: 'i',
       registration: { name: 'w', slots: 1, labels: {}, pid: 1 },
+      credential: CREDENTIAL,
       backoff: { base: 20 as never, cap: 100 as never },
       ...options,
     },
-    createRandom(1),
+    { random: createRandom(1), entropy: nodeEntropy, mac: nodeMac },
   );
   const driver: Driver<ClientInput> = drive(session, {
     clock: nodeClock,
@@ -254,8 +271,9 @@ function startWorker(port: number, token: string, options: Partial<ClientOptions
           rubbish: (reason: string) => driver.offer({ kind: 'rubbishReceived', link, reason }),
           closed: (code: number, reason: string) => driver.offer({ kind: 'linkClosed', link, code, reason }),
         };
-        links.set(link, dialLink({ url: `ws://127.0.0.1:${port}${WORKER_PATH}`, token }, handlers));
+        links.set(link, dialLink({ url: `ws://127.0.0.1:${port}${WORKER_PATH}` }, handlers));
       } else if (effect.kind === 'transmit') links.get(effect.link)?.send(effect.text);
+      else if (effect.kind === 'sealLink') links.get(effect.link)?.seal(createSeal(nodeMac, effect.send, effect.receive));
       else if (effect.kind === 'closeLink') links.get(effect.link)?.close(effect.code, effect.reason);
       else if (effect.kind === 'deliver') ids.push((effect.payload as { id: number }).id);
       else if (effect.kind === 'settled') settled.push(effect.key);
@@ -299,8 +317,8 @@ async function startProxy(target: number) {
   return { port: (server.address() as AddressInfo).port, cut };
 }
 
-async function closeCode(url: string, headers: Record<string, string>, texts: readonly (string | Buffer)[]): Promise<number> {
-  const socket = new WebSocket(url, ['holdfast.v1'], { headers });
+async function closeCode(url: string, texts: readonly (string | Buffer)[]): Promise<number> {
+  const socket = new WebSocket(url, ['holdfast.v1']);
   await once(socket, 'open');
   for (const text of texts) socket.send(text);
   const [code] = await once(socket, 'close');
@@ -316,7 +334,6 @@ const upgradeRequest = (): string =>
     'Sec-WebSocket-Version: 13',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
     'Sec-WebSocket-Protocol: holdfast.v1',
-    `Authorization: Bearer ${TOKEN}`,
     '',
     '',
   ].join('\r\n');

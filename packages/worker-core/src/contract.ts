@@ -4,11 +4,13 @@
 import type { DurationMs, Machine } from '@holdfast/kernel';
 import type { AttemptEvent, AttemptOrder, Incarnation, Json, LeaseKey, RunId, RunSpec, WorkerId } from '@holdfast/model';
 import type { CoordinatorFrame, Registration } from '@holdfast/protocol';
+import type { Credential } from '@holdfast/reconnection-core';
 
 export type WorkerInput =
   /** First of all: begin to dial. */
   | { readonly kind: 'started' }
-  | { readonly kind: 'linkOpened'; readonly link: number }
+  /** `exposed`: nothing else protects the link, so that its frames must be sealed. */
+  | { readonly kind: 'linkOpened'; readonly link: number; readonly exposed?: boolean | undefined }
   | {
       readonly kind: 'dialFailed';
       readonly link: number;
@@ -34,6 +36,8 @@ export type WorkerInput =
 export type WorkerEffect =
   | { readonly kind: 'dial'; readonly link: number }
   | { readonly kind: 'transmit'; readonly link: number; readonly text: string }
+  /** From here on each frame of this link carries its digest, both ways. */
+  | { readonly kind: 'sealLink'; readonly link: number; readonly send: string; readonly receive: string }
   | { readonly kind: 'closeLink'; readonly link: number; readonly code: number; readonly reason: string }
   /** Begin an attempt on a slot. Exactly one `ended` follows. */
   | {
@@ -74,4 +78,6 @@ export interface WorkerOptions {
   readonly id: WorkerId;
   readonly incarnation: Incarnation;
   readonly registration: Registration;
+  /** The parts of its token. */
+  readonly credential: Credential;
 }

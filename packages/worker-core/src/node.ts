@@ -11,19 +11,24 @@
  * W6 A run of another state of the checkout is not worked on. The coordinator learns the new state before it gets a
  *    lease back, so that it does not grant it here again.
  */
-import { after, durationMs, type MonoMs, monoMs, type Random } from '@holdfast/kernel';
+import { after, durationMs, type MonoMs, monoMs } from '@holdfast/kernel';
 import { fingerprintClass, leaseText, type RunId, type RunSpec } from '@holdfast/model';
 import { type CoordinatorMessage, coordinatorMessage, type Registration, type Welcome, type WorkerMessage } from '@holdfast/protocol';
-import { type ClientEffect, type ClientInput, createClientSession } from '@holdfast/reconnection-core';
+import {
+  type ClientEffect,
+  type ClientInput,
+  type ClientPorts,
+  type ClientSession,
+  createClientSession,
+} from '@holdfast/reconnection-core';
 import type { WorkerEffect, WorkerInput, WorkerNode, WorkerOptions, WorkerSnapshot } from './contract.ts';
 import { createLeaseBook, type Lease, type Shared } from './lease-book.ts';
 import { createResults, isMine } from './results.ts';
 import { LEASE_TABLE, type LeaseState } from './table.ts';
 
-/** Creates a worker. Randomness is used for backoff only. */
-export function createWorkerNode(options: WorkerOptions, random: Random): WorkerNode {
-  const { id, incarnation } = options;
-  const session = createClientSession({ worker: id, incarnation, registration: options.registration }, random.fork('session'));
+/** Creates a worker. Randomness is used for backoff only, entropy for the nonces of its links. */
+export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): WorkerNode {
+  const session = sessionOf(options, ports);
   let registration: Registration = options.registration;
   /** What the hello of this link said. */
   let greetedWith = registration;
@@ -57,6 +62,7 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
       switch (effect.kind) {
         case 'dial':
         case 'transmit':
+        case 'sealLink':
         case 'closeLink':
           out.push(effect);
           break;
@@ -300,6 +306,10 @@ export function createWorkerNode(options: WorkerOptions, random: Random): Worker
     snapshot: () => ({ state, connected, ...snapshotOf([...book.leases.values()]) }),
   };
 }
+
+/** Its own fork of chance, so that backoff does not depend on what else may come to need some. */
+const sessionOf = ({ id, incarnation, registration, credential }: WorkerOptions, ports: ClientPorts): ClientSession =>
+  createClientSession({ worker: id, incarnation, registration, credential }, { ...ports, random: ports.random.fork('session') });
 
 /** The parts' shared state before anything has happened, and their ways out. */
 const sharedBy = (ways: Pick<Shared, 'working' | 'suits' | 'now' | 'emit' | 'offer' | 'note'>): Shared => ({

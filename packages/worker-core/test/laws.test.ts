@@ -1,7 +1,7 @@
 import { createRandom, durationMs, type Random } from '@holdfast/kernel';
 import { incarnation, type LeaseKey, parseLease, workerId } from '@holdfast/model';
 import type { CoordinatorMessage } from '@holdfast/protocol';
-import { checkMachineLaws, fastCheckParameters } from '@holdfast/testkit';
+import { checkMachineLaws, CONSTANT_DIGEST, constantMac, fastCheckParameters, seededEntropy } from '@holdfast/testkit';
 import { test } from 'vitest';
 import { createWorkerNode, type WorkerInput, type WorkerSnapshot } from '../src/index.ts';
 
@@ -34,10 +34,12 @@ function anyInput(random: Random, snapshot: WorkerSnapshot): WorkerInput {
     case 2: {
       const times = { heartbeatEveryMs: 3000, leaseTtlMs: 10_000, lostAfterMs: 120_000 };
       const coordinator = { id: 'c', epoch: 1 };
+      const first = { protocol: 2, proof: CONSTANT_DIGEST };
+      if (random.chance(0.5)) return { kind: 'frameReceived', link, frame: { f: 'challenge', protocol: 2, nonce: CONSTANT_DIGEST } };
       return {
         kind: 'frameReceived',
         link,
-        frame: { f: 'welcome', protocol: 1, session: 's', token: 't', fresh: 'first', ...times, coordinator },
+        frame: { f: 'welcome', ...first, session: 's', token: 't', fresh: 'first', ...times, coordinator },
       };
     }
     case 3:
@@ -62,7 +64,11 @@ function anyInput(random: Random, snapshot: WorkerSnapshot): WorkerInput {
 
 test('worker: any inputs -> every law of machines holds, and no slot is used twice', () => {
   checkMachineLaws({
-    create: () => createWorkerNode({ id: workerId('w'), incarnation: incarnation('i'), registration: REGISTRATION }, createRandom(1)),
+    create: () =>
+      createWorkerNode(
+        { id: workerId('w'), incarnation: incarnation('i'), registration: REGISTRATION, credential: { key: 'k', secret: 's' } },
+        { random: createRandom(1), entropy: seededEntropy(createRandom(2)), mac: constantMac },
+      ),
     input: anyInput,
     invariant({ leases }) {
       const slots = leases.map((each) => each.slot).filter((slot) => slot !== undefined);

@@ -2,6 +2,7 @@
 import { createRandom, monoMs } from '@holdfast/kernel';
 import { type AttemptEvent, incarnation, leaseText, type LeaseKey, workerId } from '@holdfast/model';
 import type { AssignedLease, Beat, CoordinatorFrame, CoordinatorMessage, Hello, WorkerFrame, WorkerMessage } from '@holdfast/protocol';
+import { CONSTANT_DIGEST, constantMac, seededEntropy } from '@holdfast/testkit';
 import { createWorkerNode, type WorkerEffect, type WorkerInput } from '../src/index.ts';
 
 export interface Scene {
@@ -32,7 +33,10 @@ const TIMES = { heartbeatEveryMs: 3000, leaseTtlMs: 10_000, lostAfterMs: 120_000
 
 export function createScene(slots = 2): Scene {
   const registration = { name: 'w', slots, labels: {}, pid: 1 };
-  const node = createWorkerNode({ id: workerId('w'), incarnation: incarnation('i'), registration }, createRandom(1));
+  const node = createWorkerNode(
+    { id: workerId('w'), incarnation: incarnation('i'), registration, credential: { key: 'k', secret: 's' } },
+    { random: createRandom(1), entropy: seededEntropy(createRandom(2)), mac: constantMac },
+  );
   let now = 0;
   let link = 0;
   let seq = 0;
@@ -87,6 +91,7 @@ export function createScene(slots = 2): Scene {
     },
     open(how = 'fresh', keep = []) {
       input({ kind: 'linkOpened', link });
+      frame({ f: 'challenge', protocol: 2, nonce: CONSTANT_DIGEST });
       if (how === 'fresh') {
         seq = 0;
         received = 0;
@@ -95,7 +100,16 @@ export function createScene(slots = 2): Scene {
       }
       const coordinator = { id: 'c', epoch: 1 };
       const more = how === 'fresh' ? { fresh: 'first' as const } : { resumed: { received } };
-      frame({ f: 'welcome', protocol: 1, session: `s${sessions}`, token: `t${link}`, ...TIMES, coordinator, ...more });
+      frame({
+        f: 'welcome',
+        protocol: 2,
+        proof: CONSTANT_DIGEST,
+        session: `s${sessions}`,
+        token: `t${link}`,
+        ...TIMES,
+        coordinator,
+        ...more,
+      });
       if (how === 'resumed' || keep === 'later') return;
       say({ t: 'inventory', token: 1 });
       say({ t: 'reconciled', token: 1, keep: keep.map((lease) => ({ ...lease })) });

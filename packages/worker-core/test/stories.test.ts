@@ -1,4 +1,5 @@
 import { fingerprintClass } from '@holdfast/model';
+import { CONSTANT_DIGEST } from '@holdfast/testkit';
 import { expect, test } from 'vitest';
 import { brief, createScene, ended, LEASE } from './scene.ts';
 
@@ -369,13 +370,14 @@ test.for(['b', undefined])('W6 worker: an assignment of another state than %s ->
 test('W6 worker: the checkout changes while a hello is on its way -> told as soon as the session is open', () => {
   const scene = createScene();
   scene.input({ kind: 'linkOpened', link: 1 });
+  scene.input({ kind: 'frameReceived', link: 1, frame: { f: 'challenge', protocol: 2, nonce: CONSTANT_DIGEST } });
   scene.input(registered('b'));
   const coordinator = { id: 'c', epoch: 1 };
   const times = { heartbeatEveryMs: 3000, leaseTtlMs: 10_000, lostAfterMs: 120_000 };
   scene.input({
     kind: 'frameReceived',
     link: 1,
-    frame: { f: 'welcome', protocol: 1, session: 's', token: 't', ...times, coordinator, fresh: 'first' },
+    frame: { f: 'welcome', protocol: 2, proof: CONSTANT_DIGEST, session: 's', token: 't', ...times, coordinator, fresh: 'first' },
   });
   expect(scene.said).toMatchObject([{ t: 'registered', registration: { fingerprint: { commit: 'b' } } }]);
 });

@@ -1,8 +1,9 @@
 /** Wires a worker's node to its link and to real processes. Decides nothing about the domain. */
 import { randomUUID } from 'node:crypto';
+import { parseToken } from '@holdfast/auth';
 import { createExecutor, type WorkerPolicy } from '@holdfast/executor';
 import { createRandom, drive, type Driver, durationMs, errorText } from '@holdfast/kernel';
-import { nodeClock, nodeTimers } from '@holdfast/kernel/node';
+import { nodeClock, nodeEntropy, nodeMac, nodeTimers } from '@holdfast/kernel/node';
 import {
   type Fingerprint,
   incarnation,
@@ -13,8 +14,9 @@ import {
   type SuiteSpec,
   type WorkerId,
 } from '@holdfast/model';
-import { type Registration, WORKER_PATH } from '@holdfast/protocol';
-import { dialLink, type Link } from '@holdfast/reconnection-core/ws';
+import { createSeal, type Registration, WORKER_PATH } from '@holdfast/protocol';
+import { dialLink, isExposed, type Link } from '@holdfast/reconnection-core/ws';
+import type { Credential } from '@holdfast/reconnection-core';
 import { createWorkerNode, type WorkerEffect, type WorkerInput } from '@holdfast/worker-core';
 import { type CheckoutGuard, createCheckoutGuard } from './checkout-guard.ts';
 
@@ -108,15 +110,14 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
     (event) => driver.offer({ kind: 'attempted', event }),
   );
   const { promise: ended, resolve, reject } = Promise.withResolvers<WorkerEnd>();
-  const node = createWorkerNode({ id: settings.id, incarnation: life, registration: registrationOf(settings) }, createRandom(randomUUID()));
 
   function dial(link: number): void {
     links.set(
       link,
       dialLink(
-        { url: place.ws, token: place.endpoint.token, ...(place.endpoint.tls ? { tls: place.endpoint.tls } : {}) },
+        { url: place.ws, ...(place.endpoint.tls ? { tls: place.endpoint.tls } : {}) },
         {
-          opened: () => driver.offer({ kind: 'linkOpened', link }),
+          opened: () => driver.offer({ kind: 'linkOpened', link, exposed: isExposed(place.ws) }),
           failed(reason, terminal, code) {
             links.delete(link);
             driver.offer({ kind: 'dialFailed', link, reason, terminal, code });
@@ -139,6 +140,8 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
         return dial(effect.link);
       case 'transmit':
         return links.get(effect.link)?.send(effect.text);
+      case 'sealLink':
+        return links.get(effect.link)?.seal(createSeal(nodeMac, effect.send, effect.receive));
       case 'closeLink':
         return links.get(effect.link)?.close(effect.code, effect.reason);
       case 'start':
@@ -215,6 +218,10 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
       ...(settings.deathToldForMs === undefined ? {} : { againForMs: settings.deathToldForMs }),
       ...(endpoint.tls ? { tls: endpoint.tls } : {}),
     });
+    const node = createWorkerNode(
+      { id: settings.id, incarnation: life, registration: registrationOf(settings), credential: credentialOf(endpoint.token) },
+      { random: createRandom(randomUUID()), entropy: nodeEntropy, mac: nodeMac },
+    );
     driver = drive(node, {
       clock: nodeClock,
       timers: nodeTimers,
@@ -242,6 +249,12 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   }
   return { connect, close };
 }
+
+/** The parts of a token. A text that is none is a key that nobody has: the coordinator refuses it as such. */
+const credentialOf = (token: string): Credential => {
+  const parsed = parseToken(token.trim());
+  return parsed ? { key: parsed.keyId, secret: parsed.secret } : { key: 'none', secret: token };
+};
 
 const registrationOf = (
   settings: Omit<WorkerSettings, 'fingerprint'> & { readonly fingerprint?: Fingerprint | undefined },

@@ -14,10 +14,14 @@ import {
   type CoordinatorNode,
   createCoordinatorNode,
 } from '@holdfast/coordinator-core';
-import { drive, type Driver, type Random } from '@holdfast/kernel';
+import { drive, type Driver, monoMs, type Random } from '@holdfast/kernel';
+import { nodeMac } from '@holdfast/kernel/node';
 import { incarnation as life, workerId } from '@holdfast/model';
-import { decodeFrame, type WorkerFrame, workerFrame } from '@holdfast/protocol';
+import { decodeFrame, type Hello, type WorkerFrame, workerFrame } from '@holdfast/protocol';
+import { createGate, type GateEffect } from '@holdfast/reconnection-core';
+import { seededEntropy } from '@holdfast/testkit';
 import type { MemoryStore } from '@holdfast/task-store/memory';
+import { keysOfWorkers } from './credentials.ts';
 import { exponential, type LinkEnd, type Wire } from './network.ts';
 import type { SimulationOptions } from './options.ts';
 import { createLocalTime, type LocalTime, type VirtualTime } from './virtual-time.ts';
@@ -52,7 +56,7 @@ export interface CoordinatorProcess {
   /** `principal`: who says so; absent: the host itself. */
   deathReported(worker: string, incarnation: string, principal?: string): void;
   /** A link past the network that says these words and hears nothing. Returns a way to say more. */
-  intrude(principal: string, first: WorkerFrame): (frame: WorkerFrame) => void;
+  intrude(principal: string, first: Hello): (frame: WorkerFrame) => void;
   heal(): void;
   readonly up: boolean;
   readonly node: CoordinatorNode | undefined;
@@ -75,6 +79,7 @@ export function createCoordinatorProcess(options: SimulationOptions, ports: Coor
   const disk = { full: 0, slow: 0 };
   /** Ops on leases that were decided, latest last. */
   const decided: Op[] = [];
+  const entropy = seededEntropy(ports.random.fork('nonces'));
   let current: Life | undefined;
   let lives = 0;
   let links = 0;
@@ -214,20 +219,40 @@ export function createCoordinatorProcess(options: SimulationOptions, ports: Coor
       const self = current;
       if (!self) return undefined;
       const link = ++links;
+      const gate = createGate({}, { mac: nodeMac, entropy, find: keysOfWorkers }, monoMs(time.now()));
+      let passed = false;
+      const guard = (effects: readonly GateEffect[]): void => {
+        for (const effect of effects) {
+          if (effect.kind === 'transmit') wire.send('down', effect.text);
+          else if (effect.kind === 'proven') {
+            passed = true;
+            const { hello, proof } = effect;
+            self.driver.offer({ kind: 'linkOpened', link, principal: 'w', session: `s${link}`, token: `t${link}`, hello, proof });
+          } else if (effect.kind === 'refused') wire.close('down', effect.code, effect.reason);
+        }
+      };
       const wire = open({
         frame(text) {
           if (current !== self) return;
           const frame = decodeFrame<WorkerFrame>(text, workerFrame);
-          if (frame.ok) self.driver.offer({ kind: 'frameReceived', link, frame: frame.value });
+          if (!passed)
+            guard(
+              gate.handle(
+                frame.ok ? { kind: 'frameReceived', frame: frame.value, text } : { kind: 'rubbishReceived', reason: frame.problem },
+                monoMs(time.now()),
+              ),
+            );
+          else if (frame.ok) self.driver.offer({ kind: 'frameReceived', link, frame: frame.value });
           else self.driver.offer({ kind: 'rubbishReceived', link, reason: frame.problem });
         },
         closed(code, reason) {
           self.wires.delete(link);
-          if (current === self) self.driver.offer({ kind: 'linkClosed', link, reason: `${code} ${reason}` });
+          if (current === self && passed) self.driver.offer({ kind: 'linkClosed', link, reason: `${code} ${reason}` });
         },
       });
       self.wires.set(link, wire);
-      self.driver.offer({ kind: 'linkOpened', link, principal: 'w', session: `s${link}`, token: `t${link}` });
+      // A stranger is shown the door in time, as by the shell's own timer.
+      for (const by of [GATE_MS, 2 * GATE_MS]) time.after(by, () => current === self && guard(gate.tick(monoMs(time.now()))));
       return wire;
     },
     ask(request, answer) {
@@ -248,8 +273,8 @@ export function createCoordinatorProcess(options: SimulationOptions, ports: Coor
       const say = (frame: WorkerFrame): void => {
         if (current === self) self?.driver.offer({ kind: 'frameReceived', link, frame });
       };
-      self?.driver.offer({ kind: 'linkOpened', link, principal, session: `s${link}`, token: `t${link}` });
-      say(first);
+      // It has a valid token of its own: its proof is right.
+      self?.driver.offer({ kind: 'linkOpened', link, principal, session: `s${link}`, token: `t${link}`, hello: first, proof: '' });
       time.after(INTRUDED_MS, () => {
         if (current === self) self?.driver.offer({ kind: 'linkClosed', link, reason: 'gone' });
       });
@@ -270,6 +295,7 @@ export function createCoordinatorProcess(options: SimulationOptions, ports: Coor
 const INTRUDED_MS = 5000;
 const ON_LEASES: ReadonlySet<string> = new Set(['task.finished', 'checkpoint.save']);
 const DECIDED_MAX = 64;
+const GATE_MS = 5000;
 
 /** An op for the story: its name and ids. */
 export function digest(op: Op): string {

@@ -4,7 +4,7 @@
  * It has a valid token and keeps to the protocol, so that nothing but the rules of the store stands in its way (G21).
  */
 import type { Random } from '@holdfast/kernel';
-import type { WorkerFrame, WorkerMessage } from '@holdfast/protocol';
+import type { Hello, WorkerMessage } from '@holdfast/protocol';
 import type { MemoryStore } from '@holdfast/task-store/memory';
 import type { CoordinatorProcess } from './coordinator-process.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -41,9 +41,9 @@ export function intrude({ time, store, coordinator }: StrangerPorts, chance: Ran
   }
 }
 
-const hello = (worker: string, incarnation: string): WorkerFrame => ({
+const hello = (worker: string, incarnation: string): Hello => ({
   f: 'hello',
-  protocol: [1],
+  protocol: [2],
   worker,
   incarnation,
   registration: { name: worker, slots: 1, labels: {}, pid: 1 },

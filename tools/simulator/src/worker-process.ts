@@ -1,8 +1,11 @@
 /** A worker as a process: one life after another under one id, each with its own incarnation, executor and wires. */
 import { createRandom, drive, type Driver, type Random } from '@holdfast/kernel';
+import { nodeMac } from '@holdfast/kernel/node';
 import { type AttemptOrder, type AttemptResult, incarnation, type LeaseKey, leaseText, workerId } from '@holdfast/model';
 import { type CoordinatorFrame, coordinatorFrame, decodeFrame } from '@holdfast/protocol';
+import { seededEntropy } from '@holdfast/testkit';
 import { createWorkerNode, type WorkerEffect, type WorkerInput, type WorkerNode } from '@holdfast/worker-core';
+import { CREDENTIAL } from './credentials.ts';
 import { createFakeExecutor, type FakeExecutor } from './fake-executor.ts';
 import type { LinkEnd, Wire } from './network.ts';
 import type { SimulationOptions } from './options.ts';
@@ -64,8 +67,13 @@ export function createWorkerProcess(id: string, slots: number, options: Simulati
       1 + (random.fork('rate').float() * 2 - 1) * options.rateError,
     );
     const node = createWorkerNode(
-      { id: workerId(id), incarnation: incarnation(name), registration: { name: id, slots, labels: {}, pid: lives } },
-      random.fork('node'),
+      {
+        id: workerId(id),
+        incarnation: incarnation(name),
+        registration: { name: id, slots, labels: {}, pid: lives },
+        credential: CREDENTIAL,
+      },
+      { random: random.fork('node'), entropy: seededEntropy(random.fork('nonces')), mac: nodeMac },
     );
     const driver: Driver<WorkerInput> = drive<WorkerInput, WorkerEffect>(node, {
       clock: local.clock,
@@ -126,6 +134,8 @@ export function createWorkerProcess(id: string, slots: number, options: Simulati
         return dial(self, effect.link);
       case 'transmit':
         return self.wires.get(effect.link)?.send('up', effect.text);
+      case 'sealLink':
+        throw new Error('no link is exposed here');
       case 'closeLink': {
         const wire = self.wires.get(effect.link);
         self.wires.delete(effect.link);

@@ -1,6 +1,8 @@
 /** Tokens made and verified with Node's cryptography. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Entropy } from '@holdfast/kernel';
+import { nodeMac } from '@holdfast/kernel/node';
+import { keysOf, type StoredKeys } from '@holdfast/protocol';
 import type { Scope } from '../scope.ts';
 import { formatToken, parseToken, type Principal, type TokenFacts, tokenFacts, type TokenRecord, tokenState } from '../token.ts';
 
@@ -14,17 +16,28 @@ export function digestsEqual(a: string, b: string): boolean {
   return left.length === 32 && right.length === 32 && timingSafeEqual(left, right);
 }
 
-/** A new token: its text, shown once, and the record to keep. */
+/** A new token: its text, shown once, and the record to keep. `replaces`: the key id that ends at its first use. */
 export function mintToken(
   entropy: Entropy,
   name: string,
   scopes: readonly Scope[],
   createdWall: number,
   lifeMs: number,
+  replaces?: string,
 ): { readonly text: string; readonly record: TokenRecord } {
   const keyId = Buffer.from(entropy.bytes(8)).toString('hex');
   const secret = Buffer.from(entropy.bytes(32)).toString('base64url');
-  const record = { keyId, name, scopes: [...scopes], hash: hashSecret(secret), createdWall, expiresWall: createdWall + lifeMs };
+  const { storedKey, serverKey } = keysOf(nodeMac, secret);
+  const record: TokenRecord = {
+    keyId,
+    name,
+    scopes: [...scopes],
+    hash: hashSecret(secret),
+    proofKeys: { storedKey, serverKey },
+    createdWall,
+    expiresWall: createdWall + lifeMs,
+    ...(replaces === undefined ? {} : { replaces }),
+  };
   return { text: formatToken(keyId, secret), record };
 }
 
@@ -38,6 +51,8 @@ export type Verification =
 /** All tokens of a store, in memory: verification costs one hash and no query. */
 export interface TokenBook {
   verify(text: string, wall: number): Verification;
+  /** What a proof under this key id is checked with; undefined: there is no such active token. */
+  proofKeys(keyId: string, wall: number): StoredKeys | undefined;
   put(record: TokenRecord): void;
   /** Marks a token as revoked; unknown ones are ignored. */
   revoke(keyId: string, wall: number): void;
@@ -65,6 +80,10 @@ export function createTokenBook(records: Iterable<TokenRecord> = []): TokenBook 
       const state = tokenState(record, wall);
       if (state !== 'active') return { ok: false, reason: state, keyId };
       return { ok: true, principal: { name: record.name, keyId, scopes: record.scopes }, expiresWall: record.expiresWall };
+    },
+    proofKeys(keyId, wall) {
+      const record = byKeyId.get(keyId);
+      return record && tokenState(record, wall) === 'active' ? record.proofKeys : undefined;
     },
     put: (record) => void byKeyId.set(record.keyId, record),
     revoke(keyId, wall) {

@@ -26,12 +26,18 @@ export const authSqlite: SqliteModule = {
           .execute();
       },
     },
+    '0002_proofs': {
+      async up(db) {
+        for (const column of ['stored_key', 'server_key', 'replaces'])
+          await db.schema.alterTable('auth_tokens').addColumn(column, 'text').execute();
+      },
+    },
   },
   open(tx) {
     const find = tx.prepare('SELECT * FROM auth_tokens WHERE key_id = ?');
     const all = tx.prepare('SELECT * FROM auth_tokens ORDER BY key_id');
     const insert = tx.prepare(
-      'INSERT INTO auth_tokens (key_id, name, scopes, hash, created, expires, revoked) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO auth_tokens (key_id, name, scopes, hash, created, expires, revoked, stored_key, server_key, replaces) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
     const revoke = tx.prepare('UPDATE auth_tokens SET revoked = ? WHERE key_id = ? AND revoked IS NULL');
     const prune = tx.prepare('DELETE FROM auth_tokens WHERE coalesce(revoked, expires) < ?');
@@ -39,9 +45,20 @@ export const authSqlite: SqliteModule = {
       const one = op as AuthOp;
       switch (one.op) {
         case 'auth.put': {
-          const { keyId, name, scopes, hash, createdWall, expiresWall, revokedWall } = one.record;
+          const { keyId, name, scopes, hash, createdWall, expiresWall, revokedWall, proofKeys, replaces } = one.record;
           if (find.get(keyId) !== undefined) return { kind: 'refused', reason: 'exists' };
-          insert.run(keyId, name, JSON.stringify(scopes), hash, Math.round(createdWall), Math.round(expiresWall), revokedWall ?? null);
+          insert.run(
+            keyId,
+            name,
+            JSON.stringify(scopes),
+            hash,
+            Math.round(createdWall),
+            Math.round(expiresWall),
+            revokedWall ?? null,
+            proofKeys?.storedKey ?? null,
+            proofKeys?.serverKey ?? null,
+            replaces ?? null,
+          );
           return applied<'auth.put'>(null);
         }
         case 'auth.revoke': {
@@ -72,6 +89,9 @@ interface TokenRow {
   readonly created: number;
   readonly expires: number;
   readonly revoked: number | null;
+  readonly stored_key: string | null;
+  readonly server_key: string | null;
+  readonly replaces: string | null;
 }
 
 const recordOf = (row: TokenRow): TokenRecord => ({
@@ -82,6 +102,8 @@ const recordOf = (row: TokenRow): TokenRecord => ({
   createdWall: row.created,
   expiresWall: row.expires,
   ...(row.revoked === null ? {} : { revokedWall: row.revoked }),
+  ...(row.stored_key === null || row.server_key === null ? {} : { proofKeys: { storedKey: row.stored_key, serverKey: row.server_key } }),
+  ...(row.replaces === null ? {} : { replaces: row.replaces }),
 });
 
 const applied = <Name extends AuthOpName>(value: AuthApplied<Name>) => ({ kind: 'applied', value }) as const;

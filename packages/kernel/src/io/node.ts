@@ -1,7 +1,7 @@
 /** The real clock, timers and entropy of a Node process. */
-import { randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import type { Clock, Entropy, Timers } from '../ports.ts';
+import type { Clock, Entropy, Mac, Timers } from '../ports.ts';
 import { monoMs, wallMs } from '../units.ts';
 
 /** Monotonic and wall time of this process. */
@@ -22,4 +22,15 @@ export const nodeTimers: Timers = {
 /** The operating system's cryptographic randomness. */
 export const nodeEntropy: Entropy = {
   bytes: (count) => new Uint8Array(randomBytes(count)),
+};
+
+/** SHA-256 and HMAC of Node's cryptography. */
+export const nodeMac: Mac = {
+  hmac: (key, text) => createHmac('sha256', Buffer.from(key, 'hex')).update(text, 'utf8').digest('hex'),
+  sha256: (hex) => createHash('sha256').update(Buffer.from(hex, 'hex')).digest('hex'),
+  equal(one, other) {
+    const left = Buffer.from(one, 'hex');
+    const right = Buffer.from(other, 'hex');
+    return left.length === 32 && right.length === 32 && timingSafeEqual(left, right);
+  },
 };

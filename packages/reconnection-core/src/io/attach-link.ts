@@ -1,13 +1,17 @@
-/** The coordinator's end of links: upgrades that carry the subprotocol, and sockets that begin with hello. */
+/** The coordinator's end of links: upgrades that carry the subprotocol, and sockets that begin with a proof. */
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { CLOSE, LIMITS, SUBPROTOCOL, type WorkerFrame, workerFrame } from '@holdfast/protocol';
+import { durationMs } from '@holdfast/kernel';
+import { nodeClock, nodeEntropy, nodeMac, nodeTimers } from '@holdfast/kernel/node';
+import { createSeal, type Hello, LIMITS, SUBPROTOCOL, type WorkerFrame, workerFrame } from '@holdfast/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { decoder, type Link, type LinkHandlers, SOCKET_OPTIONS, wrapSocket } from './link.ts';
+import { createGate, type GateEffect, type GatePorts } from '../gate.ts';
+import { decoder, isLoopback, type Link, type LinkHandlers, SOCKET_OPTIONS, wrapSocket } from './link.ts';
 
 export interface LinkAcceptor {
   /**
-   * Answers an upgrade that the caller has authenticated. Without the subprotocol the answer is 426 and `accepted` is not
+   * Answers an upgrade. Without the subprotocol the answer is 426 and `accepted` is not
    * called. Attach handlers inside `accepted`: the first message may already wait.
    */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, accepted: (socket: WebSocket) => void): void;
@@ -40,37 +44,63 @@ export function refuseLink(socket: Duplex, status: number, reason: string): void
   socket.end(`${head}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
-/** The bearer token of a request's Authorization header; never one of the URL. */
-export function bearerToken(request: IncomingMessage): string | undefined {
-  return /^Bearer ([\x21-\x7e]{1,1024})$/.exec(request.headers.authorization ?? '')?.[1];
+/** Whether nothing but a seal protects what crosses this socket: no TLS, and a peer on another machine. */
+export const isExposedSocket = (socket: Socket): boolean =>
+  !('encrypted' in socket && socket.encrypted === true) && !isLoopback(socket.remoteAddress ?? '');
+
+export interface AttachHandlers extends LinkHandlers<WorkerFrame> {
+  /** First of all, once: the worker knows the secret of `hello.key`. `proof` goes into `helloAccepted`. */
+  readonly proven: (hello: Hello, key: string, proof: string) => void;
+  /** The gate refuses the link; returns the code to close it with, for a brake on guessing. Default: `code`. */
+  readonly refused?: (code: number, reason: string, key: string | undefined) => number;
 }
 
-export interface AttachOptions {
-  /** Milliseconds until hello must have arrived, else 4408. Default 5000. */
+export interface AttachOptions extends Pick<GatePorts, 'find'> {
+  /** Milliseconds until hello must have arrived, and the proof after the challenge, else 4408. Default 5000. */
   readonly helloWithinMs?: number;
+  /** See `isExposedSocket`. Default false. */
+  readonly exposed?: boolean;
 }
 
-/** Takes over an accepted socket. The first frame handed over is `hello`; another first frame closes the link with 4401, bytes that are none with 4400. */
-export function attachLink(socket: WebSocket, handlers: LinkHandlers<WorkerFrame>, options: AttachOptions = {}): Link {
-  let greeted = false;
-  const timer = setTimeout(() => link.close(CLOSE.authTimeout.code, 'no hello in time'), options.helloWithinMs ?? LIMITS.helloWithinMs);
-  timer.unref();
+/** Takes over an accepted socket and guards it with a gate: before `proven` nothing is handed over. */
+export function attachLink(socket: WebSocket, handlers: AttachHandlers, options: AttachOptions): Link {
+  const { exposed, find } = options;
+  const within = durationMs(options.helloWithinMs ?? LIMITS.helloWithinMs);
+  const gate = createGate({ within, exposed }, { mac: nodeMac, entropy: nodeEntropy, find }, nodeClock.mono());
+  let passed = false;
+  let cancel: (() => void) | undefined;
+
+  const perform = (effects: readonly GateEffect[]): void => {
+    for (const effect of effects) {
+      if (effect.kind === 'transmit') link.send(effect.text);
+      else if (effect.kind === 'sealLink') link.seal(createSeal(nodeMac, effect.send, effect.receive));
+      else if (effect.kind === 'proven') {
+        passed = true;
+        handlers.proven(effect.hello, effect.key, effect.proof);
+      } else link.close(handlers.refused?.(effect.code, effect.reason, effect.key) ?? effect.code, effect.reason);
+    }
+    cancel?.();
+    const deadline = gate.deadline();
+    cancel =
+      deadline === undefined
+        ? undefined
+        : nodeTimers.set(durationMs(Math.max(0, deadline - nodeClock.mono())), () => perform(gate.tick(nodeClock.mono())));
+  };
   const link = wrapSocket(socket, decoder(workerFrame), {
-    frame(frame) {
-      if (!greeted && frame.f !== 'hello') return link.close(CLOSE.unauthenticated.code, `${frame.f} before hello`);
-      greeted = true;
-      clearTimeout(timer);
-      handlers.frame(frame);
+    frame(frame, text) {
+      if (passed) handlers.frame(frame, text);
+      else perform(gate.handle({ kind: 'frameReceived', frame, text }, nodeClock.mono()));
     },
     rubbish(reason) {
-      if (greeted) handlers.rubbish(reason);
-      else link.close(CLOSE.badMessage.code, reason);
+      if (passed) handlers.rubbish(reason);
+      else perform(gate.handle({ kind: 'rubbishReceived', reason }, nodeClock.mono()));
     },
     closed(code, reason) {
-      clearTimeout(timer);
+      cancel?.();
       handlers.closed(code, reason);
     },
   });
+  perform([]);
   return link;
 }
 

@@ -1,18 +1,27 @@
-/** The worker's way to the coordinator: one WebSocket, authenticated by a bearer token on the upgrade. */
+/** The worker's way to the coordinator: one WebSocket. No secret crosses it: both ends prove themselves in its first frames. */
 import { errorText } from '@holdfast/kernel';
 import { CLOSE, type CoordinatorFrame, coordinatorFrame, SUBPROTOCOL } from '@holdfast/protocol';
 import { type ClientOptions, WebSocket } from 'ws';
-import { decoder, type Link, type LinkHandlers, SOCKET_OPTIONS, wrapSocket } from './link.ts';
+import { decoder, isLoopback, type Link, type LinkHandlers, SOCKET_OPTIONS, wrapSocket } from './link.ts';
 
 export interface DialOptions {
   /** `ws://` or `wss://`, with the path. No secret belongs into it: proxies write URLs down. */
   readonly url: string;
-  /** Sent as `Authorization: Bearer`. */
-  readonly token: string;
   /** Certificates in PEM. Absent: what Node trusts. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly servername?: string } | undefined;
   /** Milliseconds until the upgrade must be answered. Default 10000. */
   readonly dialWithinMs?: number;
+}
+
+/** Whether nothing but a seal protects what crosses this URL: plain `ws` to another machine. */
+export function isExposed(url: string): boolean {
+  try {
+    const { protocol, hostname } = new URL(url);
+    return (protocol === 'ws:' || protocol === 'http:') && !isLoopback(hostname);
+  } catch {
+    /* ignored: what is no URL is refused by the dial itself. */
+    return false;
+  }
 }
 
 export interface DialHandlers extends LinkHandlers<CoordinatorFrame> {
@@ -53,7 +62,7 @@ export function dialLink(options: DialOptions, handlers: DialHandlers): Link {
     handlers.opened();
   });
   return wrapSocket(socket, decoder(coordinatorFrame), {
-    frame: (frame) => phase === 'open' && handlers.frame(frame),
+    frame: (frame, text) => phase === 'open' && handlers.frame(frame, text),
     rubbish: (reason) => phase === 'open' && handlers.rubbish(reason),
     closed(code, reason) {
       if (phase === 'dialing') fail(reason || 'closed before it opened', undefined);
@@ -68,7 +77,6 @@ function socketOptions(options: DialOptions): ClientOptions {
     ...SOCKET_OPTIONS,
     ...options.tls,
     handshakeTimeout: options.dialWithinMs ?? 10_000,
-    headers: { authorization: `Bearer ${options.token}` },
   };
 }
 
@@ -80,4 +88,4 @@ const TERMINAL_STATUS: ReadonlyMap<number, number> = new Map([
 const nothing = (): void => {
   /* There is no socket behind a URL that is none. */
 };
-const NO_LINK: Link = { send: nothing, close: nothing, terminate: nothing, bufferedBytes: 0, congested: false };
+const NO_LINK: Link = { send: nothing, seal: nothing, close: nothing, terminate: nothing, bufferedBytes: 0, congested: false };

@@ -5,14 +5,15 @@
  * L2 `closed` is the last call, once. Nothing is called after it.
  * L3 The send queue is bounded: past `sendBytesHard` the link is closed with 1013 and everything further is dropped;
  *    the session sends it again on the next link.
+ * L4 Once sealed, every frame carries its digest; one that was changed, dropped or repeated on its way closes the link with 1002.
  */
 import type { Result } from '@holdfast/kernel';
-import { CLOSE, decodeFrame, LIMITS } from '@holdfast/protocol';
+import { CLOSE, decodeFrame, LIMITS, type Seal, SEAL_LENGTH } from '@holdfast/protocol';
 import type { RawData, WebSocket } from 'ws';
 
 export interface LinkHandlers<Frame> {
-  /** A frame that passed its schema. */
-  readonly frame: (frame: Frame) => void;
+  /** A frame that passed its schema, and its text. */
+  readonly frame: (frame: Frame, text: string) => void;
   /** Bytes that did not: tell the session, which closes with 4400. */
   readonly rubbish: (reason: string) => void;
   /** The link is gone; the last call. */
@@ -22,6 +23,8 @@ export interface LinkHandlers<Frame> {
 export interface Link {
   /** Queues one WebSocket text message. Dropped when the link is closing or its queue is full (L3). */
   send(text: string): void;
+  /** From the next frame on, both ways (L4). */
+  seal(seal: Seal): void;
   /** Closes in order; the socket is destroyed after 5 s without an answer. `reason` is cut to 120 bytes. */
   close(code: number, reason: string): void;
   /** Destroys the socket at once. */
@@ -35,7 +38,7 @@ export interface Link {
 /** `ws` options of both ends. `closeTimeout` and `maxBufferedChunks` are missing from the published types. */
 export const SOCKET_OPTIONS = {
   perMessageDeflate: false,
-  maxPayload: LIMITS.frameBytesMax,
+  maxPayload: LIMITS.frameBytesMax + SEAL_LENGTH,
   maxFragments: LIMITS.fragmentsMax,
   maxBufferedChunks: 1024,
   closeTimeout: 5000,
@@ -45,6 +48,7 @@ export const SOCKET_OPTIONS = {
 export function wrapSocket<Frame>(socket: WebSocket, decode: (text: string) => Result<Frame, string>, handlers: LinkHandlers<Frame>): Link {
   let closed = false;
   let controls = { since: 0, count: 0 };
+  let seal: Seal | undefined;
 
   const countControl = (): void => {
     const now = performance.now();
@@ -58,8 +62,9 @@ export function wrapSocket<Frame>(socket: WebSocket, decode: (text: string) => R
         link.close(CLOSE.tryLater.code, 'the peer does not read');
         return;
       }
-      socket.send(text);
+      socket.send(seal ? seal.close(text) : text);
     },
+    seal: (given) => void (seal = given),
     close(code, reason) {
       if (socket.readyState === socket.CONNECTING) socket.terminate();
       else socket.close(code, cutReason(reason));
@@ -77,8 +82,11 @@ export function wrapSocket<Frame>(socket: WebSocket, decode: (text: string) => R
     // A link that is closing has been judged already: what still arrives belongs to the next one.
     if (closed || socket.readyState !== socket.OPEN) return;
     if (isBinary) return link.close(UNSUPPORTED_DATA, 'text expected');
-    const frame = decode(textOf(data));
-    if (frame.ok) handlers.frame(frame.value);
+    const sent = textOf(data);
+    const text = seal ? seal.open(sent) : sent;
+    if (text === undefined) return link.close(PROTOCOL_ERROR, 'a frame was changed on its way');
+    const frame = decode(text);
+    if (frame.ok) handlers.frame(frame.value, text);
     else handlers.rubbish(frame.problem);
   });
   socket.on('ping', countControl);
@@ -93,6 +101,10 @@ export function wrapSocket<Frame>(socket: WebSocket, decode: (text: string) => R
   });
   return link;
 }
+
+/** Whether an address or host name reaches this machine only. */
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || host === '[::1]' || /^(?:::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 
 /** A decoder for `schema`. */
 export const decoder =
@@ -113,6 +125,7 @@ function cutReason(reason: string): string {
 }
 
 /** RFC 6455, section 7.4.1. */
+const PROTOCOL_ERROR = 1002;
 const UNSUPPORTED_DATA = 1003;
 const SEND_BYTES_SOFT = 1024 * 1024;
 const SEND_BYTES_HARD = 8 * 1024 * 1024;
