@@ -15,15 +15,6 @@ export { type Lane, LANES } from './lane.ts';
 export { SESSION_LIMITS, type SessionLimits } from './limits.ts';
 export { createServerSession } from './server-machine.ts';
 export type { ServerEffect, ServerInput, ServerOptions, ServerSession, ServerSnapshot } from './server-session.ts';
-export {
-  type Cell,
-  CLIENT_TABLE,
-  type ClientColumn,
-  type ClientStateKind,
-  diagram,
-  GATE_TABLE,
-  type GateColumn,
-  SERVER_TABLE,
-  type ServerColumn,
-  type ServerStateKind,
-} from './table.ts';
+export { type Cell, diagram } from './cell.ts';
+export { GATE_TABLE, type GateColumn } from './gate-table.ts';
+export { CLIENT_TABLE, type ClientColumn, type ClientStateKind, SERVER_TABLE, type ServerColumn, type ServerStateKind } from './table.ts';

@@ -1,12 +1,12 @@
 /**
- * Every pair of state and input is decided here, for both ends of a session and for the gate before one of them. The machines follow these tables; the tests throw
+ * Every pair of state and input is decided here, for both ends of a session. The machines follow these tables; the tests throw
  * every pair at them and compare, and draw the diagrams of SPEC.md from them.
  *
  * Columns are inputs; `frameReceived` is split by frame, `tick` is time alone, `lateLinkEvent` is any input of another link
  * than the current one (I5).
  */
 
-import type { GateStateKind } from './gate.ts';
+import { type Cell, go, ignore } from './cell.ts';
 
 export type ClientStateKind = 'idle' | 'dialing' | 'greeting' | 'proving' | 'open' | 'draining' | 'waiting' | 'failed' | 'ended';
 export type ClientColumn =
@@ -46,21 +46,6 @@ export type ServerColumn =
   | 'stalled'
   | 'lateLinkEvent'
   | 'tick';
-
-export type GateColumn = 'hello' | 'proof' | 'otherFrame' | 'rubbishReceived' | 'tick';
-
-/** What happens to one input in one state. */
-export interface Cell<State> {
-  /** All states it may lead to; the present one means that it may stay. */
-  readonly next: readonly State[];
-  /** What it does; for an ignored input, why. */
-  readonly does: string;
-  /** True: no effect and no change, ever. */
-  readonly ignored: boolean;
-}
-
-const go = <const State extends string>(next: readonly State[], does: string): Cell<State> => ({ next, does, ignored: false });
-const ignore = <const State extends string>(state: State, does: string): Cell<State> => ({ next: [state], does, ignored: true });
 
 const noLink = 'no link is open, so the event is late (I5)';
 const notStarted = 'nothing was started';
@@ -353,55 +338,3 @@ export const SERVER_TABLE: Readonly<Record<ServerStateKind, Readonly<Record<Serv
     tick: ignore('expired', over),
   },
 };
-
-const decided = 'the link is decided';
-
-/** The coordinator's door. */
-export const GATE_TABLE: Readonly<Record<GateStateKind, Readonly<Record<GateColumn, Cell<GateStateKind>>>>> = {
-  fresh: {
-    hello: go(
-      ['challenged', 'closed'],
-      'draws a nonce and challenges; no common version, nothing to prove, or a strange requirement: 4426',
-    ),
-    proof: go(['closed'], 'a proof before hello: 4401'),
-    otherFrame: go(['closed'], 'a frame before hello: 4401'),
-    rubbishReceived: go(['closed'], '4400'),
-    tick: go(['fresh', 'closed'], 'past its deadline: 4408'),
-  },
-  challenged: {
-    hello: go(['closed'], 'a second hello: 4401'),
-    proof: go(['passed', 'closed'], 'right: seals the link if that was chosen, and lets it pass; wrong: 4401'),
-    otherFrame: go(['closed'], 'a frame before the proof: 4401'),
-    rubbishReceived: go(['closed'], '4400'),
-    tick: go(['challenged', 'closed'], 'past its deadline: 4408'),
-  },
-  passed: {
-    hello: ignore('passed', decided),
-    proof: ignore('passed', decided),
-    otherFrame: ignore('passed', decided),
-    rubbishReceived: ignore('passed', decided),
-    tick: ignore('passed', decided),
-  },
-  closed: {
-    hello: ignore('closed', decided),
-    proof: ignore('closed', decided),
-    otherFrame: ignore('closed', decided),
-    rubbishReceived: ignore('closed', decided),
-    tick: ignore('closed', decided),
-  },
-};
-
-/** A Mermaid state diagram of a table: one arrow per pair of different states, labelled with its inputs. */
-export function diagram<State extends string>(table: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>>): string {
-  const lines = ['stateDiagram-v2'];
-  const states = Object.keys(table) as State[];
-  lines.push(`  [*] --> ${states[0]}`);
-  for (const from of states) {
-    for (const to of states) {
-      if (from === to) continue;
-      const columns = Object.entries<Cell<State>>(table[from]).filter(([, cell]) => cell.next.includes(to));
-      if (columns.length > 0) lines.push(`  ${from} --> ${to}: ${columns.map(([column]) => column).join(', ')}`);
-    }
-  }
-  return `${lines.join('\n')}\n`;
-}
