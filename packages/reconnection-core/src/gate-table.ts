@@ -19,9 +19,9 @@ export const GATE_TABLE: Readonly<Record<GateStateKind, Readonly<Record<GateColu
     tick: go(['fresh', 'closed'], 'past its deadline: 4408'),
   },
   challenged: {
-    hello: go(['closed'], 'a second hello: 4401'),
+    hello: go(['closed'], 'a second hello: 4400'),
     proof: go(['passed', 'closed'], 'right: seals the link if that was chosen, and lets it pass; wrong: 4401'),
-    otherFrame: go(['closed'], 'a frame before the proof: 4401'),
+    otherFrame: go(['closed'], 'a frame before the proof: 4400'),
     rubbishReceived: go(['closed'], '4400'),
     tick: go(['challenged', 'closed'], 'past its deadline: 4408'),
   },

@@ -132,7 +132,7 @@ export function createGate(options: GateOptions, ports: GatePorts, now: MonoMs):
     if (input.text.length > TEXT_MAX) return refuse(CLOSE.tooLarge, `${input.text.length} units before a proof`);
     if (from.kind === 'fresh')
       return frame.f === 'hello' ? helloReceived(frame, input.text, at) : refuse(CLOSE.unauthenticated, `${frame.f} before hello`);
-    return frame.f === 'proof' ? proofReceived(from, frame.proof) : refuse(CLOSE.unauthenticated, `${frame.f} before the proof`);
+    return frame.f === 'proof' ? proofReceived(from, frame.proof) : refuse(CLOSE.badMessage, `${frame.f} before the proof`);
   };
 
   return {

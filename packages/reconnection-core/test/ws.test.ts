@@ -93,13 +93,14 @@ test('ws: nobody listens -> down, dialled again, not terminal', async () => {
 });
 
 test('ws: no subprotocol -> 426; no hello in time -> 4408; another first frame -> 4401; rubbish -> 4400; binary -> 1003', async () => {
-  const coordinator = await startCoordinator({ helloWithinMs: 30 });
+  const hasty = await startCoordinator({ helloWithinMs: 30 });
+  const coordinator = await startCoordinator();
   const url = `ws://127.0.0.1:${coordinator.port}${WORKER_PATH}`;
   const bare = new WebSocket(url);
   bare.on('error', () => undefined);
   const [, response] = await once(bare, 'unexpected-response');
   expect(response.statusCode).toBe(426);
-  expect(await closeCode(url, [])).toBe(4408);
+  expect(await closeCode(`ws://127.0.0.1:${hasty.port}${WORKER_PATH}`, [])).toBe(4408);
   expect(await closeCode(url, ['{"f":"data","a":[0,0],"m":[]}'])).toBe(4401);
   expect(await closeCode(url, ['{"f":'])).toBe(4400);
   expect(await closeCode(url, [Buffer.from('{}')])).toBe(1003);

@@ -48,6 +48,8 @@ export interface Checker {
   /** Things judged so far: a checker that judged nothing proves nothing. */
   readonly samples: number;
   replied?(operation: ClientOperation, outcome: ClientOutcome, rows: () => TaskRows): void;
+  /** An answer of this kind left the coordinator; it may arrive much later. */
+  answered?(request: string, ok: boolean): void;
   /** The store applied a batch; nobody has heard of it yet. */
   committed?(op: Op, verdict: Verdict): void;
   /** The coordinator was told that a commit failed. */

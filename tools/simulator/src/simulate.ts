@@ -125,7 +125,11 @@ function createCluster(seed: string, verbose: ((line: string) => void) | undefin
   const client = createClient(options, {
     time,
     random: random.fork('client'),
-    ask: (request, answer) => coordinator.ask(request, answer),
+    ask: (request, answer) =>
+      coordinator.ask(request, (reply) => {
+        for (const checker of checkers) checker.answered?.(request.kind, reply?.ok === true);
+        answer(reply);
+      }),
     replied(operation, outcome) {
       tell(
         'p',

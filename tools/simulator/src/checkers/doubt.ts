@@ -16,8 +16,9 @@ export function createDoubtChecker(): Checker {
     began() {
       inDoubt = false;
     },
-    replied(operation, outcome) {
-      if (inDoubt && outcome.kind === 'ok') throw new Violation('G18 doubt', `${operation.name} was confirmed after a commit had failed`);
+    // Judged when it leaves: what left before the doubt may arrive in it.
+    answered(request, ok) {
+      if (inDoubt && ok) throw new Violation('G18 doubt', `${request} was confirmed after a commit had failed`);
     },
     sent(way, _wire, text) {
       if (!inDoubt || way === 'up') return;
