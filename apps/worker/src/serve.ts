@@ -46,6 +46,7 @@ export async function serveWorker(settings: WorkerSettings, io: ServeWorkerIo): 
     root: place.root,
     fingerprint: place.fingerprint,
     rereadFingerprint: () => readFingerprintAside(place.root),
+    spool: { folder: join(data, 'spool') },
     policy: definedFields(settings.policy ?? {}),
     log: (level, event, details) => {
       log(level, event, details);
@@ -115,6 +116,18 @@ const NEWS: Readonly<Record<string, (details: Readonly<Record<string, unknown>>)
   'checkout.changed': ({ commit, dirty }) =>
     `the checkout is now ${stateText(String(commit), String(dirty))}; runs of another state are given back`,
   'checkout.unreadable': ({ problem }) => `${String(problem)}; runs of a state of the repository are given back until it can be read`,
+  'worker.localBegan': ({ replace, hedge, wait, results, firstStopInMs }) => {
+    const held = Number(replace) + Number(hedge) + Number(wait);
+    const stop = firstStopInMs === undefined ? '' : `, the first of them for ${(Number(firstStopInMs) / 1000).toFixed(0)} s at most`;
+    return `works on alone: ${held} under way${held > 0 ? stop : ''}, ${String(results)} results kept until the coordinator is back`;
+  },
+  'worker.localEnded': ({ awayMs, leases }) =>
+    `the coordinator is back after ${(Number(awayMs) / 1000).toFixed(1)} s; ${String(leases)} of what was held goes on`,
+  'worker.spoolFull': ({ reason }) => `takes no more work: its results cannot be kept (${String(reason)})`,
+  'worker.spoolHasRoom': () => 'takes work again: results can be kept',
+  'spool.recovered': ({ leases }) => `${String(leases)} results or checkpoints of an earlier process were found and will be offered`,
+  'spool.damaged': ({ corrupt, torn }) =>
+    `${String(corrupt)} damaged and ${String(torn)} unfinished records were found in the spool and left out`,
   'session.resumed': () => 'connected again, without a gap',
   'session.lost': ({ reason, retryInMs }) =>
     `connection lost${reason === '' ? '' : `: ${String(reason)}`}; what runs goes on, dialling again in ${(Number(retryInMs) / 1000).toFixed(1)} s`,

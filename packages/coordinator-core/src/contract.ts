@@ -5,7 +5,7 @@
  */
 import type { DurationMs, Machine } from '@holdfast/kernel';
 import type { Op, Verdict } from '@holdfast/committer';
-import type { Fingerprint, Incarnation, Json, RunId, RunSpec, TaskSpec, WorkerId } from '@holdfast/model';
+import type { Fingerprint, Incarnation, Json, LeaseKey, RunId, RunSpec, TaskSpec, WorkerId } from '@holdfast/model';
 import type { Hello, WorkerFrame } from '@holdfast/protocol';
 import type { RunEvent } from '@holdfast/results';
 
@@ -39,6 +39,8 @@ export type CoordinatorInput =
       readonly worker: WorkerId;
       readonly incarnation: Incarnation;
       readonly reason: string;
+      /** Leases whose results are on its disk: its next life offers them, and until then silence is judged by policy. Default: none. */
+      readonly kept?: readonly LeaseKey[];
       /** Who says so: heard only of the one that registered the worker. Absent: this host itself, or an administrator. */
       readonly principal?: string;
     }

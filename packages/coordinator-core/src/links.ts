@@ -7,7 +7,7 @@
  * E4 A worker is remembered while it has a session, a lease, or a claim that may bring one.
  */
 import { durationMs, type DurationMs } from '@holdfast/kernel';
-import { type Incarnation, incarnation, leaseText, type WorkerId, workerId } from '@holdfast/model';
+import { type Incarnation, incarnation, leaseText, workerId } from '@holdfast/model';
 import { CLOSE, type Hello } from '@holdfast/protocol';
 import { createServerSession, type ServerEffect, type ServerInput } from '@holdfast/reconnection-core';
 import type { HelloApplied, WorkerRow } from '@holdfast/task-store';
@@ -37,8 +37,7 @@ export interface Links {
   helloesMayGo(): void;
   /** A worker that holds leases, as recovery names it. */
   remember(row: WorkerRow): Worker;
-  /** `principal`: who says so; absent: this host itself, or an administrator. */
-  died(id: WorkerId, life: Incarnation, reason: string, principal: string | undefined): void;
+  died(death: Extract<CoordinatorInput, { kind: 'deathReported' }>): void;
   tick(worker: Worker): void;
   stalled(by: DurationMs): void;
   closeAll(): void;
@@ -245,16 +244,17 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     workersByOrd.delete(worker.ord);
   }
 
-  function died(id: WorkerId, life: Incarnation, reason: string, principal: string | undefined): void {
+  function died({ worker: id, incarnation: life, reason, kept = [], principal }: Parameters<Links['died']>[0]): void {
     const worker = workers.get(id);
     if (!worker || worker.incarnation !== life) return;
     if (principal !== undefined && principal !== worker.principal) return shared.note('warn', 'death.refused', { worker: id, principal });
-    shared.note('info', 'worker.died', { worker: id, reason, leases: worker.leases.size });
+    shared.note('info', 'worker.died', { worker: id, reason, leases: worker.leases.size, kept: kept.length });
+    const onDisk = new Set(kept.map(leaseText));
     touched.add(worker);
     worker.draining = true;
     worker.left = true;
     shared.presenceChanged = true;
-    for (const lease of [...worker.leases.values()]) leases.lost(worker, lease.key, reason);
+    for (const lease of [...worker.leases.values()]) if (!onDisk.has(lease.text)) leases.lost(worker, lease.key, reason);
     toSession(worker, { kind: 'closeAsked', code: CLOSE.superseded.code, reason });
   }
 

@@ -133,7 +133,7 @@ export function createCoordinatorNode(options: CoordinatorOptions): CoordinatorN
         requests.take(input.token, input.principal, input.request, state === 'running' && !shared.draining);
         break;
       case 'deathReported':
-        links.died(input.worker, input.incarnation, input.reason, input.principal);
+        links.died(input);
         break;
       case 'drainAsked':
         shared.draining = true;

@@ -72,7 +72,9 @@ export function createInventories(
   function reconcile(worker: Worker, message: Extract<WorkerMessage, { t: 'inventory' }>): void {
     if (message.token !== worker.inventory) return;
     worker.inventory = undefined;
-    const named = new Set(message.leases.map(leaseText));
+    // A result that outlived its worker may be of another store, where runs have other ids.
+    const ours = message.leases.filter(({ run, id }) => id === undefined || shared.runs.byOrd(run)?.id === id);
+    const named = new Set(ours.map(leaseText));
     const keep: LeaseKey[] = [];
     worker.digest.clear();
     for (const lease of [...worker.leases.values()]) {
@@ -82,14 +84,14 @@ export function createInventories(
       if (named.has(lease.text)) {
         keep.push(lease.key);
         worker.digest.add(lease.text);
-        // It has the run of a lease that it holds.
-        worker.knownRuns.add(lease.key.run);
+        // It has the run of a lease that it holds; of what an earlier life left it has only that.
+        if (lease.incarnation === worker.incarnation) worker.knownRuns.add(lease.key.run);
         if (lease.hedged) leases.unhedge(worker, lease);
       } else if (lease.incarnation === worker.incarnation) leases.released(worker, lease.key, () => {});
       else leases.lost(worker, lease.key, `${worker.registration.name} was started anew`);
     }
     // A finished lease is kept by naming it; its result settles it. It is not held any more.
-    for (const lease of message.leases) if (lease.state === 'finished') worker.digest.remove(leaseText(lease));
+    for (const lease of ours) if (lease.state === 'finished') worker.digest.remove(leaseText(lease));
     renew(worker);
     leases.tell(worker, { t: 'reconciled', token: message.token, keep });
   }

@@ -17,6 +17,8 @@ export interface DeathReport {
   readonly incarnation: string;
   /** For how long it is asked again. Default 30,000; 0: asked once. */
   readonly againForMs?: number;
+  /** Folder of the worker's spool: what lies in it is told as kept, not lost. Default: nothing is kept. */
+  readonly spool?: string;
   /** PEM texts for `https:`. Default: the system's authorities, no certificate of its own. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
 }

@@ -7,6 +7,7 @@
  *    order, when nothing is left to watch, kills it.
  */
 import { createInterface } from 'node:readline';
+import type { LeaseKey } from '@holdfast/model';
 import type { DeathReport, ReaperMessage } from './reaper-link.ts';
 import { createSweeper, killGroup, processStat } from './sweep.ts';
 
@@ -33,23 +34,39 @@ async function reap(): Promise<void> {
   }
   const sweeper = createSweeper();
   await Promise.all([...watched.keys()].map((marker) => sweeper.clear(marker, undefined)));
-  if (report) await tell(report);
+  if (report) await tell(report, await keptOf(report));
   process.exit(0);
 }
 
+/** The leases whose results lie in the spool: the worker's next life has them. */
+async function keptOf({ spool }: DeathReport): Promise<readonly LeaseKey[]> {
+  if (spool === undefined) return [];
+  try {
+    const { spooledKeys } = await import('@holdfast/reconnection-core/spool');
+    const leases = spooledKeys(spool).flatMap((key) => {
+      const [run = 0, n = 0, epoch = 0] = RESULT_KEY.exec(key)?.slice(1).map(Number) ?? [];
+      return run > 0 ? [{ run, n, epoch }] : [];
+    });
+    return leases.slice(0, KEPT_MAX);
+  } catch {
+    /* ignored: what cannot be read is lost. */
+    return [];
+  }
+}
+
 /** Best effort: a coordinator that does not hear it finds out by the lease. */
-async function tell(target: DeathReport): Promise<void> {
+async function tell(target: DeathReport, kept: readonly LeaseKey[]): Promise<void> {
   const giveUpAt = performance.now() + (target.againForMs ?? AGAIN_FOR_MS);
-  for (let waitMs = WAIT_MIN_MS; !(await tellOnce(target)); waitMs = Math.min(2 * waitMs, WAIT_MAX_MS)) {
+  for (let waitMs = WAIT_MIN_MS; !(await tellOnce(target, kept)); waitMs = Math.min(2 * waitMs, WAIT_MAX_MS)) {
     if (performance.now() + waitMs > giveUpAt) return;
     await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }
 
 /** Whether asking again is of no use: it was told, or refused for good. */
-async function tellOnce({ url, token, worker, incarnation, tls }: DeathReport): Promise<boolean> {
+async function tellOnce({ url, token, worker, incarnation, tls }: DeathReport, kept: readonly LeaseKey[]): Promise<boolean> {
   const { request } = url.startsWith('https:') ? await import('node:https') : await import('node:http');
-  const body = JSON.stringify({ worker, incarnation });
+  const body = JSON.stringify({ worker, incarnation, ...(kept.length > 0 ? { kept } : {}) });
   return await new Promise<boolean>((resolve) => {
     const call = request(url, {
       method: 'POST',
@@ -67,6 +84,9 @@ async function tellOnce({ url, token, worker, incarnation, tls }: DeathReport): 
   });
 }
 
+/** `run.n.epoch`; checkpoints have a fourth part. */
+const RESULT_KEY = /^(\d+)\.(\d+)\.(\d+)$/;
+const KEPT_MAX = 4096;
 const REPORT_MS = 2000;
 const AGAIN_FOR_MS = 30_000;
 const WAIT_MIN_MS = 100;

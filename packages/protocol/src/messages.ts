@@ -128,7 +128,8 @@ export const workerMessage = z.discriminatedUnion('t', [
   z.object({
     t: z.literal('inventory'),
     token: count,
-    leases: z.array(z.object({ ...lease, state: heldState })).max(4096),
+    /** `id`: the run's, of a lease whose result an earlier life of the worker left; of another run than the lease's it is not kept. */
+    leases: z.array(z.object({ ...lease, state: heldState, id: short.optional() })).max(4096),
   }),
   /** A child process began to work on the lease. */
   z.object({ t: z.literal('started'), ...lease }),

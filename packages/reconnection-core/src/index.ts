@@ -15,6 +15,8 @@ export { type Lane, LANES } from './lane.ts';
 export { SESSION_LIMITS, type SessionLimits } from './limits.ts';
 export { createServerSession } from './server-machine.ts';
 export type { ServerEffect, ServerInput, ServerOptions, ServerSession, ServerSnapshot } from './server-session.ts';
+export { createMemoryDisk, type MemoryDisk } from './memory-disk.ts';
+export { type Checksum, createSpool, type Spool, type SpoolDisk, type SpoolOptions, type SpoolStatus } from './spool.ts';
 export { type Cell, diagram } from './cell.ts';
 export { GATE_TABLE, type GateColumn } from './gate-table.ts';
 export { CLIENT_TABLE, type ClientColumn, type ClientStateKind, SERVER_TABLE, type ServerColumn, type ServerStateKind } from './table.ts';

@@ -3,7 +3,7 @@
  */
 import type { DurationMs, Machine } from '@holdfast/kernel';
 import type { AttemptEvent, AttemptOrder, Incarnation, Json, LeaseKey, RunId, RunSpec, WorkerId } from '@holdfast/model';
-import type { CoordinatorFrame, Registration } from '@holdfast/protocol';
+import type { CoordinatorFrame, Registration, WorkerMessage } from '@holdfast/protocol';
 import type { Credential } from '@holdfast/reconnection-core';
 
 export type WorkerInput =
@@ -27,6 +27,8 @@ export type WorkerInput =
   | { readonly kind: 'attempted'; readonly event: AttemptEvent }
   /** Slots, labels or fingerprint changed. Leases of runs of another state of the checkout are given back. */
   | { readonly kind: 'registrationChanged'; readonly registration: Registration }
+  /** The spool has room and can be written, or not: then no more work is taken. */
+  | { readonly kind: 'spoolChanged'; readonly full: boolean; readonly reason: string }
   /** Finish what runs, take nothing more, say goodbye. */
   | { readonly kind: 'drainAsked'; readonly reason: string }
   /** Stop what runs, give it back, say goodbye. */
@@ -51,6 +53,12 @@ export type WorkerEffect =
   | { readonly kind: 'stop'; readonly lease: LeaseKey }
   | { readonly kind: 'pause'; readonly lease: LeaseKey; readonly paused: boolean }
   | { readonly kind: 'checkpointSettled'; readonly lease: LeaseKey; readonly seq: number }
+  /** Keep it where it survives this process, before anything that is transmitted after it leaves. Key: `run.n.epoch`, of a checkpoint with `/seq`. */
+  | { readonly kind: 'spool'; readonly key: string; readonly value: Spooled }
+  /** The coordinator has it, or does not want it. */
+  | { readonly kind: 'unspool'; readonly key: string }
+  /** A session is open, or none is: then only this worker knows what it did. */
+  | { readonly kind: 'connectionChanged'; readonly connected: boolean }
   /** The coordinator will send no more work of this run. */
   | { readonly kind: 'forgetRun'; readonly run: number }
   /** For the process log. */
@@ -65,9 +73,20 @@ export type WorkerEffect =
 
 export type WorkerNode = Machine<WorkerInput, WorkerEffect, WorkerSnapshot>;
 
+/** What a life of the worker leaves to the next one: a result, or a checkpoint. */
+export interface Spooled {
+  /** Leases are numbered by the coordinator's store; the run's id tells one store from another. */
+  readonly run: RunId;
+  readonly lease: LeaseKey;
+  /** A result: its parts, then `finished`. Else one `checkpoint`. */
+  readonly messages: readonly WorkerMessage[];
+}
+
 export interface WorkerSnapshot {
   readonly state: 'new' | 'working' | 'draining' | 'stopping' | 'ended';
   readonly connected: boolean;
+  /** Away from the coordinator while leases are held: they go on as their policies allow, then an inventory settles them. */
+  readonly local: boolean;
   /** By lease text, sorted. */
   readonly leases: readonly { readonly lease: string; readonly state: string; readonly slot: number | undefined }[];
   /** Results the coordinator has not committed yet. */
@@ -80,4 +99,6 @@ export interface WorkerOptions {
   readonly registration: Registration;
   /** The parts of its token. */
   readonly credential: Credential;
+  /** What earlier lives have left in the spool. */
+  readonly recovered?: readonly Spooled[];
 }

@@ -14,7 +14,10 @@ import { LEASE_TABLE, type LeaseInput, type LeaseState } from './table.ts';
 export interface Lease {
   readonly key: LeaseKey;
   readonly text: string;
-  readonly order: AttemptOrder;
+  /** Undefined: an earlier life held it. */
+  readonly order: AttemptOrder | undefined;
+  /** The run's id, of a lease that an earlier life held. */
+  readonly recovered?: RunId;
   readonly onDisconnect: AssignedLease['onDisconnect'];
   state: LeaseState;
   slot: number | undefined;
@@ -25,6 +28,8 @@ export interface Lease {
   offeredIn: number;
   /** Checkpoints not yet committed, by `seq`. */
   readonly checkpoints: Map<number, WorkerMessage>;
+  /** What the spool keeps of it. */
+  readonly spooled: Set<string>;
 }
 
 export interface Run {
@@ -39,6 +44,8 @@ export interface Shared {
   readonly runs: Map<number, Run>;
   /** Between `fresh` and `reconciled` (W3). */
   reconciling: boolean;
+  /** Nothing more can be kept beyond the life of this process (W7). */
+  spoolFull: boolean;
   sessionNumber: number;
   welcome: Welcome | undefined;
   renewedAt: MonoMs;
@@ -56,6 +63,10 @@ export interface LeaseBook {
   readonly leases: ReadonlyMap<string, Lease>;
   readonly held: HeldDigest;
   accept(run: number, assigned: AssignedLease): void;
+  /** A lease of an earlier life, of which nothing is left but what `result` tells. */
+  adopt(key: LeaseKey, run: RunId, result: readonly WorkerMessage[], spooled: readonly string[]): void;
+  /** The spool need not keep anything of it any more. */
+  unspool(lease: Lease): void;
   withLease(key: LeaseKey, act: (lease: Lease) => void): void;
   decide(lease: Lease, input: LeaseInput): void;
   /** Frees the slot of an attempt that has ended. */
@@ -107,6 +118,7 @@ export function createLeaseBook(shared: Shared, slots: number): LeaseBook {
       result: [],
       offeredIn: 0,
       checkpoints: new Map(),
+      spooled: new Set(),
     };
     leases.set(text, lease);
     held.add(text);
@@ -114,6 +126,29 @@ export function createLeaseBook(shared: Shared, slots: number): LeaseBook {
     const known = shared.runs.get(run);
     if (!shared.working() || known === undefined || !shared.suits(known)) decide(lease, 'givenBack');
     else waiting.push(lease);
+  }
+
+  function adopt(key: LeaseKey, run: RunId, result: readonly WorkerMessage[], spooled: readonly string[]): void {
+    const text = leaseText(key);
+    leases.set(text, {
+      key,
+      text,
+      order: undefined,
+      recovered: run,
+      onDisconnect: 'hedge',
+      state: 'finished',
+      slot: undefined,
+      pauseKept: false,
+      result,
+      offeredIn: 0,
+      checkpoints: new Map(),
+      spooled: new Set(spooled),
+    });
+  }
+
+  function unspool(lease: Lease): void {
+    for (const key of lease.spooled) shared.emit({ kind: 'unspool', key });
+    lease.spooled.clear();
   }
 
   function fillSlots(): void {
@@ -125,7 +160,7 @@ export function createLeaseBook(shared: Shared, slots: number): LeaseBook {
       case 'start':
         lease.state = 'starting';
         lease.slot = freeSlots.shift();
-        shared.emit({ kind: 'start', order: lease.order, run: shared.runs.get(lease.key.run)!, slot: lease.slot! });
+        shared.emit({ kind: 'start', order: lease.order!, run: shared.runs.get(lease.key.run)!, slot: lease.slot! });
         break;
       case 'noteStarted':
         lease.state = 'running';
@@ -134,12 +169,14 @@ export function createLeaseBook(shared: Shared, slots: number): LeaseBook {
         lease.pauseKept = false;
         break;
       case 'kill':
+        unspool(lease);
         held.remove(lease.text);
         expiry.clear(lease.text);
         if (lease.state !== 'returning') shared.emit({ kind: 'stop', lease: lease.key });
         lease.state = 'stopping';
         break;
       case 'killAndRelease':
+        unspool(lease);
         shared.emit({ kind: 'stop', lease: lease.key });
         lease.state = 'returning';
         expiry.clear(lease.text);
@@ -159,6 +196,7 @@ export function createLeaseBook(shared: Shared, slots: number): LeaseBook {
         break;
       case 'drop':
       case 'forget':
+        unspool(lease);
         remove(lease);
         break;
       case 'notePaused':
@@ -210,6 +248,8 @@ export function createLeaseBook(shared: Shared, slots: number): LeaseBook {
     leases,
     held,
     accept,
+    adopt,
+    unspool,
     withLease,
     decide,
     freeSlot,

@@ -10,10 +10,13 @@
  *    second stop waits for nothing. A drain waits for its results, a stop after it does not.
  * W6 A run of another state of the checkout is not worked on. The coordinator learns the new state before it gets a
  *    lease back, so that it does not grant it here again.
+ * W7 Away from its coordinator a worker goes on with what it holds for as long as W4 lets it. What must survive the worker is
+ *    spooled before it is offered, and unspooled when the coordinator has it or does not want it; what an earlier life left is
+ *    named in the inventory and offered if it is wanted. A spool that is full takes no more work.
  */
 import { after, durationMs, type MonoMs, monoMs } from '@holdfast/kernel';
 import { fingerprintClass, leaseText, type RunId, type RunSpec } from '@holdfast/model';
-import { type CoordinatorMessage, coordinatorMessage, type Registration, type Welcome, type WorkerMessage } from '@holdfast/protocol';
+import { type CoordinatorMessage, coordinatorMessage, type Registration, type Welcome } from '@holdfast/protocol';
 import {
   type ClientEffect,
   type ClientInput,
@@ -23,8 +26,10 @@ import {
 } from '@holdfast/reconnection-core';
 import type { WorkerEffect, WorkerInput, WorkerNode, WorkerOptions, WorkerSnapshot } from './contract.ts';
 import { createLeaseBook, type Lease, type Shared } from './lease-book.ts';
-import { createResults, isMine } from './results.ts';
-import { LEASE_TABLE, type LeaseState } from './table.ts';
+import { createLocalOperation } from './local-operation.ts';
+import { adoptRecovered } from './recovered.ts';
+import { createResults } from './results.ts';
+import { LEASE_TABLE } from './table.ts';
 
 /** Creates a worker. Randomness is used for backoff only, entropy for the nonces of its links. */
 export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): WorkerNode {
@@ -34,8 +39,6 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
   let greetedWith = registration;
   let state: WorkerSnapshot['state'] = 'new';
   let connected = false;
-  /** When the last inventory was answered: what is kept of it counts as renewed then (W4). */
-  let inventoryAt: MonoMs = monoMs(0);
   /** Set while nothing but unsettled results keeps a stopping worker: when it leaves without them (W5). */
   let leaveAt: MonoMs | undefined;
   let heldTold = '';
@@ -43,18 +46,17 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
   let now: MonoMs = monoMs(0);
 
   const shared = sharedBy({
-    working: () => state === 'working',
+    working: () => state === 'working' && !shared.spoolFull,
     suits: (run) => suits(registration, run.class),
     now: () => now,
     emit: (effect) => void out.push(effect),
-    offer: (lane, payload, key) =>
-      toSession(key === undefined ? { kind: 'offered', lane, payload } : { kind: 'offered', lane, payload, key }),
+    offer: (lane, payload, key) => toSession({ kind: 'offered', lane, payload, key }),
     note: (level, event, details = {}) => void out.push({ kind: 'note', level, event, details }),
   });
   const book = createLeaseBook(shared, registration.slots);
   const results = createResults(shared, book);
+  const local = createLocalOperation(shared, book);
   const { note, offer } = shared;
-
   const toSession = (input: ClientInput): void => fromSession(session.handle(input, now));
 
   function fromSession(effects: readonly ClientEffect[]): void {
@@ -73,9 +75,10 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
           opened(effect.how, effect.reason, effect.welcome);
           break;
         case 'down':
-          connected = false;
+          setConnected(false);
           if (state === 'stopping') dropResults();
           note('info', 'session.lost', { reason: effect.reason, retryInMs: Math.round(effect.retryIn) });
+          local.began();
           break;
         case 'settled':
           results.settled(effect.key);
@@ -91,7 +94,7 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
           failed(effect.code, effect.reason);
           break;
         case 'ended':
-          connected = false;
+          setConnected(false);
           state = 'ended';
           out.push({ kind: 'ended', code: 0, reason: 'goodbye' });
           break;
@@ -100,7 +103,7 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
   }
 
   function opened(how: 'resumed' | 'fresh', reason: string | undefined, message: Welcome): void {
-    connected = true;
+    setConnected(true);
     shared.welcome = message;
     note('info', how === 'resumed' ? 'session.resumed' : 'session.opened', {
       reason: reason ?? '',
@@ -108,17 +111,31 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
     });
     // It changed while the hello was on its way.
     if (greetedWith !== registration) offer('high', { t: 'registered', registration });
-    if (how === 'resumed') return;
+    if (how === 'resumed') return local.ended();
     shared.sessionNumber += 1;
     shared.reconciling = true;
   }
 
   /** Terminal: no coordinator will take results from this life. */
   function failed(code: number, reason: string): void {
-    connected = false;
-    for (const lease of [...book.leases.values()]) book.decide(lease, 'revoked');
+    setConnected(false);
+    // Results stay in the spool: another life may be welcome.
+    for (const lease of [...book.leases.values()]) if (lease.state !== 'finished') book.decide(lease, 'revoked');
     state = 'ended';
     out.push({ kind: 'ended', code, reason });
+  }
+
+  function setConnected(is: boolean): void {
+    if (connected === is) return;
+    connected = is;
+    out.push({ kind: 'connectionChanged', connected });
+  }
+
+  function spoolChanged(full: boolean, reason: string): void {
+    if (full === shared.spoolFull) return;
+    shared.spoolFull = full;
+    note(full ? 'warn' : 'info', full ? 'worker.spoolFull' : 'worker.spoolHasRoom', { reason });
+    if (full) book.giveBackWaiting();
   }
 
   function receive(payload: unknown): void {
@@ -135,11 +152,11 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
   function obey(message: CoordinatorMessage): void {
     switch (message.t) {
       case 'inventory':
-        inventoryAt = now;
-        offer('critical', inventory(message.token));
+        results.tellInventory(message.token);
         break;
       case 'reconciled':
-        results.reconcile(new Set(message.keep.map(leaseText)), inventoryAt);
+        results.reconcile(new Set(message.keep.map(leaseText)));
+        local.ended();
         break;
       case 'run':
         shared.runs.set(message.run, {
@@ -173,12 +190,6 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
         break;
     }
   }
-
-  const inventory = (token: number): WorkerMessage => ({
-    t: 'inventory',
-    token,
-    leases: [...book.leases.values()].filter(isMine).map((lease) => ({ ...lease.key, state: inventoryState(lease.state) })),
-  });
 
   function drain(reason: string): void {
     if (state !== 'working') return;
@@ -230,7 +241,7 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
 
   function tellHeld(): void {
     const value = book.held.value();
-    const credits = state === 'working' ? Math.max(0, registration.slots - value.count) : 0;
+    const credits = shared.working() ? Math.max(0, registration.slots - value.count) : 0;
     const text = `${value.count}/${value.hash}/${credits}`;
     if (text === heldTold) return;
     heldTold = text;
@@ -256,6 +267,7 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
       case 'started':
         if (state !== 'new') return;
         state = 'working';
+        adoptRecovered(shared, book, options.recovered ?? []);
         toSession(input);
         break;
       case 'linkOpened':
@@ -267,6 +279,9 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
         break;
       case 'registrationChanged':
         changeRegistration(input.registration);
+        break;
+      case 'spoolChanged':
+        spoolChanged(input.full, input.reason);
         break;
       case 'drainAsked':
         drain(input.reason);
@@ -303,7 +318,7 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
       const deadlines = [book.expiry(), session.deadline(), leaveAt].filter((at) => at !== undefined);
       return deadlines.length === 0 ? undefined : monoMs(Math.min(...deadlines));
     },
-    snapshot: () => ({ state, connected, ...snapshotOf([...book.leases.values()]) }),
+    snapshot: () => ({ state, connected, local: local.since() !== undefined, ...snapshotOf([...book.leases.values()]) }),
   };
 }
 
@@ -315,6 +330,7 @@ const sessionOf = ({ id, incarnation, registration, credential }: WorkerOptions,
 const sharedBy = (ways: Pick<Shared, 'working' | 'suits' | 'now' | 'emit' | 'offer' | 'note'>): Shared => ({
   runs: new Map(),
   reconciling: false,
+  spoolFull: false,
   sessionNumber: 0,
   welcome: undefined,
   renewedAt: monoMs(0),
@@ -329,12 +345,6 @@ const snapshotOf = (leases: readonly Lease[]): Pick<WorkerSnapshot, 'leases' | '
   leases: leases.map((lease) => ({ lease: lease.text, state: lease.state, slot: lease.slot })).sort((a, b) => (a.lease < b.lease ? -1 : 1)),
   unsettled: leases.filter((lease) => lease.state === 'finished').length,
 });
-
-const inventoryState = (state: LeaseState): 'accepted' | 'running' | 'paused' | 'finished' => {
-  if (state === 'finished') return 'finished';
-  if (state === 'paused') return 'paused';
-  return state === 'waiting' ? 'accepted' : 'running';
-};
 
 /** How long a stopping worker waits for results to be committed once its last process has ended. */
 const SETTLE_MS = durationMs(10_000);

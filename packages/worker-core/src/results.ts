@@ -7,7 +7,7 @@ import { type MonoMs, monoMs } from '@holdfast/kernel';
 import { type AttemptEvent, leaseText } from '@holdfast/model';
 import type { WorkerMessage } from '@holdfast/protocol';
 import type { Lease, LeaseBook, Shared } from './lease-book.ts';
-import { LEASE_TABLE } from './table.ts';
+import { LEASE_TABLE, type LeaseState } from './table.ts';
 import { newsOfCases, problemOf, resultMessages } from './tellable.ts';
 
 export interface Results {
@@ -15,11 +15,16 @@ export interface Results {
   attempted(event: AttemptEvent): void;
   /** The coordinator has committed the message offered with this key. */
   settled(key: string): void;
-  /** The coordinator wants `keep` of the inventory that was answered at `inventoryAt`, and nothing else. */
-  reconcile(keep: ReadonlySet<string>, inventoryAt: MonoMs): void;
+  /** The coordinator asks what is held. */
+  tellInventory(token: number): void;
+  /** It wants `keep` of that, and nothing else. */
+  reconcile(keep: ReadonlySet<string>): void;
 }
 
 export function createResults(shared: Shared, book: LeaseBook): Results {
+  /** What is kept of the inventory answered last counts as renewed then (W4). */
+  let inventoryAt: MonoMs = monoMs(0);
+
   function attempted(event: AttemptEvent): void {
     const lease = book.leases.get(leaseText(event.lease));
     if (!lease) return;
@@ -71,6 +76,9 @@ export function createResults(shared: Shared, book: LeaseBook): Results {
     // The executor bounds what a task may save; this keeps a mistake there from ending the worker.
     if (problem !== undefined) return shared.note('warn', 'checkpoint.untellable', { lease: lease.text, problem });
     lease.checkpoints.set(message.seq, message);
+    // A later attempt goes on from the last one only.
+    book.unspool(lease);
+    spool(lease, `${lease.text}/${message.seq}`, [message]);
     if (!shared.reconciling) shared.offer('high', message, `${lease.text}/${message.seq}`);
   }
 
@@ -78,9 +86,18 @@ export function createResults(shared: Shared, book: LeaseBook): Results {
     lease.result = resultMessages(lease.key, event.result);
     lease.state = 'finished';
     lease.checkpoints.clear();
+    book.unspool(lease);
+    spool(lease, lease.text, lease.result);
     book.disarm(lease);
     book.freeSlot(lease);
     if (!shared.reconciling) offerResult(lease);
+  }
+
+  function spool(lease: Lease, key: string, messages: readonly WorkerMessage[]): void {
+    const run = shared.runs.get(lease.key.run);
+    if (run === undefined) return;
+    lease.spooled.add(key);
+    shared.emit({ kind: 'spool', key, value: { run: run.id, lease: lease.key, messages } });
   }
 
   /** From here on the heartbeat does not name the lease: its result is on the way. */
@@ -96,10 +113,18 @@ export function createResults(shared: Shared, book: LeaseBook): Results {
     const lease = book.leases.get(text);
     if (!lease) return;
     if (seq === undefined) book.decide(lease, 'settled');
-    else if (lease.checkpoints.delete(Number(seq))) shared.emit({ kind: 'checkpointSettled', lease: lease.key, seq: Number(seq) });
+    else if (lease.checkpoints.delete(Number(seq))) {
+      if (lease.spooled.delete(key)) shared.emit({ kind: 'unspool', key });
+      shared.emit({ kind: 'checkpointSettled', lease: lease.key, seq: Number(seq) });
+    }
   }
 
-  function reconcile(keep: ReadonlySet<string>, inventoryAt: MonoMs): void {
+  function tellInventory(token: number): void {
+    inventoryAt = shared.now();
+    shared.offer('critical', inventoryOf(token, [...book.leases.values()]));
+  }
+
+  function reconcile(keep: ReadonlySet<string>): void {
     if (shared.reconciling) forgetIdleRuns();
     shared.reconciling = false;
     book.renew(monoMs(Math.max(shared.renewedAt, inventoryAt)));
@@ -129,8 +154,24 @@ export function createResults(shared: Shared, book: LeaseBook): Results {
     }
   }
 
-  return { attempted, settled, reconcile };
+  return { attempted, settled, tellInventory, reconcile };
 }
 
 /** Whether the coordinator has not taken it away. */
-export const isMine = (lease: Lease): boolean => lease.state !== 'stopping';
+const isMine = (lease: Lease): boolean => lease.state !== 'stopping';
+
+const inventoryOf = (token: number, leases: readonly Lease[]): WorkerMessage => ({
+  t: 'inventory',
+  token,
+  leases: leases.filter(isMine).map((lease) => ({
+    ...lease.key,
+    state: inventoryState(lease.state),
+    ...(lease.recovered === undefined ? {} : { id: lease.recovered }),
+  })),
+});
+
+const inventoryState = (state: LeaseState): 'accepted' | 'running' | 'paused' | 'finished' => {
+  if (state === 'finished') return 'finished';
+  if (state === 'paused') return 'paused';
+  return state === 'waiting' ? 'accepted' : 'running';
+};

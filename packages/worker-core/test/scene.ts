@@ -3,10 +3,14 @@ import { createRandom, monoMs } from '@holdfast/kernel';
 import { type AttemptEvent, incarnation, leaseText, type LeaseKey, workerId } from '@holdfast/model';
 import type { AssignedLease, Beat, CoordinatorFrame, CoordinatorMessage, Hello, WorkerFrame, WorkerMessage } from '@holdfast/protocol';
 import { CONSTANT_DIGEST, constantMac, seededEntropy } from '@holdfast/testkit';
-import { createWorkerNode, type WorkerEffect, type WorkerInput } from '../src/index.ts';
+import { createWorkerNode, type Spooled, type WorkerEffect, type WorkerInput } from '../src/index.ts';
 
 export interface Scene {
-  /** Effects other than frames, since the last call. */
+  /** What the spool keeps, by key. */
+  readonly spool: Map<string, Spooled>;
+  /** Notes so far: `event {details}`. */
+  readonly notes: string[];
+  /** Effects other than frames and those of the spool, since the last call. */
   effects(): WorkerEffect[];
   /** Messages that the worker sent in the present session, each once. */
   readonly said: WorkerMessage[];
@@ -31,10 +35,10 @@ export interface Scene {
 
 const TIMES = { heartbeatEveryMs: 3000, leaseTtlMs: 10_000, lostAfterMs: 120_000 };
 
-export function createScene(slots = 2): Scene {
+export function createScene(slots = 2, recovered: readonly Spooled[] = []): Scene {
   const registration = { name: 'w', slots, labels: {}, pid: 1 };
   const node = createWorkerNode(
-    { id: workerId('w'), incarnation: incarnation('i'), registration, credential: { key: 'k', secret: 's' } },
+    { id: workerId('w'), incarnation: incarnation('i'), registration, credential: { key: 'k', secret: 's' }, recovered },
     { random: createRandom(1), entropy: seededEntropy(createRandom(2)), mac: constantMac },
   );
   let now = 0;
@@ -46,6 +50,8 @@ export function createScene(slots = 2): Scene {
   let hello: Hello | undefined;
   let effects: WorkerEffect[] = [];
   const said: WorkerMessage[] = [];
+  const spool = new Map<string, Spooled>();
+  const notes: string[] = [];
 
   const hear = (frame: WorkerFrame): void => {
     if (frame.f === 'hello') hello = frame;
@@ -62,7 +68,10 @@ export function createScene(slots = 2): Scene {
     for (const effect of given) {
       if (effect.kind === 'dial') link = effect.link;
       else if (effect.kind === 'transmit') hear(JSON.parse(effect.text) as WorkerFrame);
-      else if (effect.kind !== 'note') effects.push(effect);
+      else if (effect.kind === 'spool') spool.set(effect.key, effect.value);
+      else if (effect.kind === 'unspool') spool.delete(effect.key);
+      else if (effect.kind === 'note') notes.push(`${effect.event} ${JSON.stringify(effect.details)}`);
+      else if (effect.kind !== 'connectionChanged') effects.push(effect);
     }
   };
   const input = (given: WorkerInput): void => {
@@ -76,6 +85,8 @@ export function createScene(slots = 2): Scene {
   const scene: Scene = {
     node,
     said,
+    spool,
+    notes,
     input,
     say,
     effects: () => effects.splice(0),

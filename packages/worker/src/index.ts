@@ -12,3 +12,4 @@ export {
   type WorkerSettings,
 } from './start.ts';
 export { keptWorkerId } from './worker-id.ts';
+export type { SpoolSettings } from './worker-spool.ts';

@@ -1,5 +1,6 @@
 /** Wires a worker's node to its link and to real processes. Decides nothing about the domain. */
 import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
 import { parseToken } from '@holdfast/auth';
 import { createExecutor, type WorkerPolicy } from '@holdfast/executor';
 import { createRandom, drive, type Driver, durationMs, errorText } from '@holdfast/kernel';
@@ -19,6 +20,7 @@ import { dialLink, isExposed, type Link } from '@holdfast/reconnection-core/ws';
 import type { Credential } from '@holdfast/reconnection-core';
 import { createWorkerNode, type WorkerEffect, type WorkerInput } from '@holdfast/worker-core';
 import { type CheckoutGuard, createCheckoutGuard } from './checkout-guard.ts';
+import { openWorkerSpool, type SpoolSettings } from './worker-spool.ts';
 
 export type WorkerLog = (level: 'debug' | 'info' | 'warn', event: string, details: Readonly<Record<string, Json>>) => void;
 
@@ -53,6 +55,8 @@ export interface WorkerSettings {
   readonly policy: WorkerPolicy;
   /** A suite whose hosts start at once, on every slot: its first tests need not wait for the runner. */
   readonly prewarm?: { readonly suite: SuiteSpec; readonly cwd: string; readonly env: Readonly<Record<string, string>> };
+  /** Where results and checkpoints survive this process until the coordinator has them. Default: nowhere. */
+  readonly spool?: SpoolSettings;
   /** For how long its reaper tries to tell that this process has died. Default 30,000; 0: it tries once. */
   readonly deathToldForMs?: number;
   readonly log: WorkerLog;
@@ -104,12 +108,14 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
     settings.log('warn', 'suite.teardownFailed', { reason });
     settings.teardownFailed?.(reason);
   };
+  // Before any process is started: it may be refused.
+  const spool = openWorkerSpool(settings.spool, settings.log, (input) => (driver as typeof driver | undefined)?.offer(input));
   const executor = createExecutor(
     { root: settings.root, policy: settings.policy, teardownFailed },
     { clock: nodeClock, timers: nodeTimers },
     (event) => driver.offer({ kind: 'attempted', event }),
   );
-  const { promise: ended, resolve, reject } = Promise.withResolvers<WorkerEnd>();
+  const { promise: ended, resolve: hasEnded, reject } = Promise.withResolvers<WorkerEnd>();
 
   function dial(link: number): void {
     links.set(
@@ -139,6 +145,7 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
         guard?.look();
         return dial(effect.link);
       case 'transmit':
+        spool.flush();
         return links.get(effect.link)?.send(effect.text);
       case 'sealLink':
         return links.get(effect.link)?.seal(createSeal(nodeMac, effect.send, effect.receive));
@@ -151,6 +158,10 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
         return executor.stop(effect.lease);
       case 'pause':
         return executor.pause(effect.lease, effect.paused);
+      case 'spool':
+      case 'unspool':
+      case 'connectionChanged':
+        return spool.perform(effect);
       case 'checkpointSettled':
         return executor.checkpointSettled(effect.lease, effect.seq);
       case 'forgetRun':
@@ -189,7 +200,7 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
 
   function end(how: WorkerEnd): void {
     driver.stop();
-    void close().then(() => resolve(how), reject);
+    void close().then(() => hasEnded(how), reject);
   }
 
   async function rejectWhenClosed(error: unknown): Promise<void> {
@@ -204,6 +215,7 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   async function close(): Promise<void> {
     guard?.close();
     await executor.close();
+    spool.close();
     for (const link of links.values()) link.close(1000, 'the worker ends');
   }
 
@@ -217,15 +229,23 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
       incarnation: life,
       ...(settings.deathToldForMs === undefined ? {} : { againForMs: settings.deathToldForMs }),
       ...(endpoint.tls ? { tls: endpoint.tls } : {}),
+      ...(settings.spool ? { spool: resolve(settings.spool.folder) } : {}),
     });
     const node = createWorkerNode(
-      { id: settings.id, incarnation: life, registration: registrationOf(settings), credential: credentialOf(endpoint.token) },
+      {
+        id: settings.id,
+        incarnation: life,
+        registration: registrationOf(settings),
+        credential: credentialOf(endpoint.token),
+        recovered: spool.recovered,
+      },
       { random: createRandom(randomUUID()), entropy: nodeEntropy, mac: nodeMac },
     );
     driver = drive(node, {
       clock: nodeClock,
       timers: nodeTimers,
       perform,
+      turnEnded: () => spool.flush(),
       crashed(error) {
         settings.log('warn', 'worker.crashed', { error: String((error as Error)?.stack ?? error) });
         void rejectWhenClosed(error);

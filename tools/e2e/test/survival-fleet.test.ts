@@ -1,6 +1,7 @@
 /** A run on a fleet survives the death of its coordinator and of its workers, and what is drained ends in order. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { spooledKeys } from '@holdfast/reconnection-core/spool';
 import { expect, test } from 'vitest';
 import { runIs } from './sandbox/api.ts';
 import { until } from './sandbox/condition.ts';
@@ -37,6 +38,61 @@ test.for(OUTAGES_MS)('coordinator: kill -9, back after %i ms -> the run goes on 
     for (const name of names) expect(box.gates.arrivals(name), name).toHaveLength(1);
     expect(stderr).toMatch(/reached the coordinator again/);
     await stopAll(...workers, fleet.coordinator());
+  });
+});
+
+test('worker: kill -9 with a result that its coordinator was away for -> both back, recorded once, not run again', async () => {
+  const names = namesTo(3);
+  await inSandbox(nodeSuite(names), async (box) => {
+    const fleet = await startFleet(box);
+    const doomed = await fleet.work('one');
+    const out = join(box.folder, 'out');
+    const run = box.start(['run', ...fleet.flags, '--out', out, '--', ...NODE]);
+    const [during = ''] = await box.gates.anyArrived(names, 1);
+    fleet.coordinator().kill('SIGKILL');
+    await run.said(/lost the coordinator/);
+    box.gates.open(during);
+    const spool = join(box.folder, 'one', 'spool');
+    await until('the result to be spooled', () => spooledKeys(spool).length === 1, 30_000);
+    doomed.kill('SIGKILL');
+    await doomed.ended();
+    await fleet.restart();
+    const heir = await fleet.work('one');
+    await runIs(fleet.api, 'with one file passed', ({ counts }) => counts.passed === 1);
+    expect(box.gates.arrivals(during)).toHaveLength(1);
+    box.gates.openAll();
+    const { code, stderr } = await run.ended(60_000);
+
+    expect(code, stderr).toBe(0);
+    expectEachOnce(readReport(out), names);
+    expect(readReport(out).totals).toMatchObject({ lostAttempts: 0 });
+    for (const name of names) expect(box.gates.arrivals(name), name).toHaveLength(1);
+    await until('the spool to be empty', () => spooledKeys(spool).length === 0, 30_000);
+    await stopAll(heir, fleet.coordinator());
+  });
+});
+
+test('worker: kill -9 with a result that is on its way to a frozen coordinator -> offered again, recorded once', async () => {
+  await inSandbox(nodeSuite(['a', 'b']), async (box) => {
+    const fleet = await startFleet(box);
+    const doomed = await fleet.work('one');
+    const out = join(box.folder, 'out');
+    const run = box.start(['run', ...fleet.flags, '--out', out, '--', ...NODE]);
+    const [first = ''] = await box.gates.anyArrived(['a', 'b'], 1);
+    fleet.coordinator().kill('SIGSTOP');
+    box.gates.open(first);
+    const spool = join(box.folder, 'one', 'spool');
+    await until('the result to be spooled', () => spooledKeys(spool).length === 1, 30_000);
+    doomed.kill('SIGKILL');
+    await doomed.ended();
+    fleet.coordinator().kill('SIGCONT');
+    const heir = await fleet.work('one');
+    box.gates.openAll();
+    const { code, stderr } = await run.ended(60_000);
+    expect(code, stderr).toBe(0);
+    expectEachOnce(readReport(out), ['a', 'b']);
+    expect(box.gates.arrivals(first)).toHaveLength(1);
+    await stopAll(heir, fleet.coordinator());
   });
 });
 

@@ -65,6 +65,16 @@ export function createWorker(world: World, id: string, slots: number): WorkerPro
     checkpointSettled(lease, seq) {
       for (const checker of checkers) checker.checkpointSettled?.(lease, seq);
     },
+    spooled(key, taken) {
+      const [run = 0, n = 0, epoch = 0] = key.split('.').map(Number);
+      for (const checker of checkers) {
+        if (taken) checker.spooled?.(id, { run, n, epoch });
+        else checker.unspooled?.(id, { run, n, epoch }, store.rows);
+      }
+    },
+    spoolRead(keys) {
+      for (const checker of checkers) checker.spoolRead?.(id, keys);
+    },
     crashed,
     left: (code) => world.left(worker, code),
   });

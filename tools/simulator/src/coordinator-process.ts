@@ -16,7 +16,7 @@ import {
 } from '@holdfast/coordinator-core';
 import { drive, type Driver, monoMs, type Random } from '@holdfast/kernel';
 import { nodeMac } from '@holdfast/kernel/node';
-import { incarnation as life, workerId } from '@holdfast/model';
+import { incarnation as life, type LeaseKey, workerId } from '@holdfast/model';
 import { decodeFrame, type Hello, type WorkerFrame, workerFrame } from '@holdfast/protocol';
 import { createGate, type GateEffect } from '@holdfast/reconnection-core';
 import { seededEntropy } from '@holdfast/testkit';
@@ -54,7 +54,7 @@ export interface CoordinatorProcess {
   /** Calls `answer` with undefined when the outcome is unknown. False: nobody listens. */
   ask(request: ClientRequest, answer: (reply: ClientReply | undefined) => void): boolean;
   /** `principal`: who says so; absent: the host itself. */
-  deathReported(worker: string, incarnation: string, principal?: string): void;
+  deathReported(worker: string, incarnation: string, kept: readonly LeaseKey[], principal?: string): void;
   /** A link past the network that says these words and hears nothing. Returns a way to say more. */
   intrude(principal: string, first: Hello): (frame: WorkerFrame) => void;
   heal(): void;
@@ -263,9 +263,10 @@ export function createCoordinatorProcess(options: SimulationOptions, ports: Coor
       self.driver.offer({ kind: 'requested', token, principal: 'p', request });
       return true;
     },
-    deathReported(worker, incarnation, principal) {
+    deathReported(worker, incarnation, kept, principal) {
       const by = principal === undefined ? {} : { principal };
-      current?.driver.offer({ kind: 'deathReported', worker: workerId(worker), incarnation: life(incarnation), reason: 'reaped', ...by });
+      const death = { worker: workerId(worker), incarnation: life(incarnation), reason: 'reaped', kept, ...by };
+      current?.driver.offer({ kind: 'deathReported', ...death });
     },
     intrude(principal, first) {
       const self = current;

@@ -16,6 +16,8 @@ export interface FaultPorts {
   readonly workers: readonly WorkerProcess[];
   readonly store: MemoryStore;
   tell(what: string): void;
+  /** What this worker's spool was given may be missing. */
+  spoolHarmed(worker: string): void;
   /** Executions of this life can no longer be ended by its own clock. */
   stalled(incarnation: string): void;
 }
@@ -36,6 +38,7 @@ export function createFaultPlan(options: SimulationOptions, ports: FaultPorts): 
   const { faults } = options;
   const injected: Record<string, number> = {};
   const restarts = random.fork('restarts');
+  const power = random.fork('power');
   let healed = false;
 
   /** Repeats a fault at random moments. */
@@ -65,7 +68,13 @@ export function createFaultPlan(options: SimulationOptions, ports: FaultPorts): 
     const died = worker.crash(quiet);
     if (died === undefined) return;
     ports.tell(`${died} is killed${quiet ? ', quietly' : ''}`);
-    if (chance.chance(faults.deathReported)) time.after(chance.below(500), () => coordinator.deathReported(worker.id, died));
+    if (power.chance(faults.powerCut)) {
+      ports.tell(`${worker.id} has lost its power`);
+      worker.spool.disk.powerLost(power.below(200));
+      ports.spoolHarmed(worker.id);
+    }
+    const kept = worker.spool.kept();
+    if (chance.chance(faults.deathReported)) time.after(chance.below(500), () => coordinator.deathReported(worker.id, died, kept));
     restartLater(worker, true);
   }
 
@@ -98,6 +107,17 @@ export function createFaultPlan(options: SimulationOptions, ports: FaultPorts): 
       );
       repeat('diskFull', faults.diskFullEvery, (chance) => coordinator.diskIs('full', chance.below(20_000)));
       repeat('diskSlow', faults.diskSlowEvery, (chance) => coordinator.diskIs('slow', chance.below(20_000)));
+      repeat('spoolFull', faults.spoolFullEvery, (chance) => {
+        const worker = chance.pick(workers);
+        ports.tell(`the disk of ${worker.id} is full`);
+        worker.spool.disk.failAppends('ENOSPC');
+        ports.spoolHarmed(worker.id);
+        time.after(chance.below(20_000), () => {
+          worker.spool.disk.failAppends(undefined);
+          // A life may have begun meanwhile, and put something since.
+          ports.spoolHarmed(worker.id);
+        });
+      });
       repeat('stranger', faults.strangerEvery, (chance) => intrude(ports, chance));
       repeat('stall', faults.stallEvery, (chance) => {
         const by = chance.below(chance.chance(0.2) ? 30_000 : 3000);
@@ -112,6 +132,7 @@ export function createFaultPlan(options: SimulationOptions, ports: FaultPorts): 
     heal() {
       healed = true;
       network.heal();
+      for (const worker of workers) worker.spool.disk.failAppends(undefined);
       coordinator.heal();
       coordinator.start();
       // Those that stay away do so for ever; those that are down for a while come back by their own plans.

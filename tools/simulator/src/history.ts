@@ -64,6 +64,13 @@ export interface Checker {
   attemptEnded?(lease: LeaseKey, result: AttemptResult): void;
   /** A checkpoint was acknowledged to its attempt. */
   checkpointSettled?(lease: LeaseKey, seq: number): void;
+  /** A worker's spool has taken a result, or gives it up. */
+  spooled?(worker: string, lease: LeaseKey): void;
+  unspooled?(worker: string, lease: LeaseKey, rows: () => TaskRows): void;
+  /** Its disk was full, or its machine lost its power: something may be missing in the next life. */
+  spoolHarmed?(worker: string): void;
+  /** A new life has read these keys in its spool. */
+  spoolRead?(worker: string, keys: readonly string[]): void;
   sized?(sizes: Readonly<Record<string, number>>): void;
   ended?(end: EndOfStory): void;
 }

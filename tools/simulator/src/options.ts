@@ -30,6 +30,10 @@ export interface Faults {
   /** Of crashes of workers. */
   readonly deathReported: number;
   readonly neverRestarted: number;
+  /** Of crashes of workers: its machine loses its power, and its disk what was not synced. */
+  readonly powerCut: number;
+  /** Mean milliseconds between two times of a worker's disk being full. */
+  readonly spoolFullEvery: number;
 }
 
 export interface SimulationOptions {
@@ -76,6 +80,8 @@ export const NO_FAULTS: Faults = {
   requestLost: 0,
   deathReported: 0,
   neverRestarted: 0,
+  powerCut: 0,
+  spoolFullEvery: 0,
 };
 
 /** Draws the options of a seed. */
@@ -108,6 +114,8 @@ export function optionsOf(seed: string, random: Random): SimulationOptions {
     diskFullEvery: maybe(every(10_000, 60_000)),
     diskSlowEvery: maybe(every(10_000, 60_000)),
     opRepeated: maybe(chance(0.2)),
+    powerCut: maybe(chance(1)),
+    spoolFullEvery: maybe(every(3000, 40_000)),
   };
   return {
     seed,

@@ -15,6 +15,7 @@ import { createHolderCheckers } from './checkers/holders.ts';
 import { createLeaseCheckers } from './checkers/leases.ts';
 import { createLivenessChecker, createMemoryChecker } from './checkers/quiet.ts';
 import { createReplayChecker } from './checkers/replay.ts';
+import { createSpoolChecker } from './checkers/spool.ts';
 import { createClient } from './client.ts';
 import { crashed, createWorker, type World } from './cluster-worker.ts';
 import { createCoordinatorProcess, digest } from './coordinator-process.ts';
@@ -118,6 +119,9 @@ function createCluster(seed: string, verbose: ((line: string) => void) | undefin
     workers,
     store,
     tell: (what) => tell('fault', what),
+    spoolHarmed(worker) {
+      for (const checker of checkers) checker.spoolHarmed?.(worker);
+    },
     stalled(incarnation) {
       for (const execution of open.values()) if (execution.incarnation === incarnation) execution.stalled = true;
     },
@@ -214,6 +218,7 @@ function createCheckers(options: SimulationOptions, slots: readonly number[]): C
     ...createAcceptedChecker(),
     ...createLeaseCheckers(),
     createReplayChecker(),
+    createSpoolChecker(),
     ...createHeldCheckers(),
     createDoubtChecker(),
     ...createExecutionCheckers(),

@@ -28,7 +28,7 @@ export function intrude({ time, store, coordinator }: StrangerPorts, chance: Ran
       return;
     }
     case 'bury':
-      return coordinator.deathReported(victim.id, victim.incarnation, PRINCIPAL);
+      return coordinator.deathReported(victim.id, victim.incarnation, [], PRINCIPAL);
     case 'speak': {
       const say = coordinator.intrude(PRINCIPAL, hello(ID, `${ID}#${chance.below(1_000_000)}`));
       // Its hello must be committed before it may say more; it never tells an inventory, so it is never given work.

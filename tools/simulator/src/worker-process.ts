@@ -10,6 +10,7 @@ import { createFakeExecutor, type FakeExecutor } from './fake-executor.ts';
 import type { LinkEnd, Wire } from './network.ts';
 import type { SimulationOptions } from './options.ts';
 import { createLocalTime, type LocalTime, type VirtualTime } from './virtual-time.ts';
+import { createWorkerDisk, openSimulatedSpool, type SimulatedSpool, type SpoolDiskOfWorker } from './worker-spool.ts';
 
 export interface WorkerPorts {
   readonly time: VirtualTime;
@@ -23,6 +24,10 @@ export interface WorkerPorts {
   stopped(lease: LeaseKey, incarnation: string): void;
   ended(lease: LeaseKey, result: AttemptResult): void;
   checkpointSettled(lease: LeaseKey, seq: number): void;
+  /** The spool has taken this result, or gives it up. */
+  spooled(key: string, taken: boolean): void;
+  /** A new life has found these keys. */
+  spoolRead(keys: readonly string[]): void;
   crashed(error: unknown): void;
   /** The process ended by itself; `code` as the node said. */
   left(code: number): void;
@@ -37,6 +42,8 @@ export interface WorkerProcess {
   stall(by: number): void;
   /** Wires of the present life. */
   wires(): readonly Wire[];
+  /** Outlives every life. */
+  readonly spool: SpoolDiskOfWorker;
   readonly up: boolean;
   readonly incarnation: string;
   readonly node: WorkerNode | undefined;
@@ -48,6 +55,7 @@ interface Life {
   readonly driver: Driver<WorkerInput>;
   readonly local: LocalTime;
   readonly executor: FakeExecutor;
+  readonly spool: SimulatedSpool;
   readonly wires: Map<number, Wire>;
 }
 
@@ -55,6 +63,7 @@ export function createWorkerProcess(id: string, slots: number, options: Simulati
   const { time } = ports;
   let current: Life | undefined;
   let lives = 0;
+  const spoolDisk = createWorkerDisk();
 
   function start(): void {
     if (current) return;
@@ -66,19 +75,19 @@ export function createWorkerProcess(id: string, slots: number, options: Simulati
       random.fork('clock').below(1_000_000),
       1 + (random.fork('rate').float() * 2 - 1) * options.rateError,
     );
+    ports.spoolRead(spoolDisk.keys());
+    let running: Driver<WorkerInput> | undefined;
+    const spool = openSimulatedSpool(spoolDisk.disk, local, time, random.fork('spool'), () => running);
+    const registration = { name: id, slots, labels: {}, pid: lives };
     const node = createWorkerNode(
-      {
-        id: workerId(id),
-        incarnation: incarnation(name),
-        registration: { name: id, slots, labels: {}, pid: lives },
-        credential: CREDENTIAL,
-      },
+      { id: workerId(id), incarnation: incarnation(name), registration, credential: CREDENTIAL, recovered: spool.recovered },
       { random: random.fork('node'), entropy: seededEntropy(random.fork('nonces')), mac: nodeMac },
     );
     const driver: Driver<WorkerInput> = drive<WorkerInput, WorkerEffect>(node, {
       clock: local.clock,
       timers: local.timers,
       perform: (effect) => perform(self, effect),
+      turnEnded: () => spool.flush(),
       crashed: ports.crashed,
       stalled: (by) => ({ kind: 'stalled', by }),
     });
@@ -93,8 +102,9 @@ export function createWorkerProcess(id: string, slots: number, options: Simulati
       stopped: (lease) => ports.stopped(lease, name),
       ended: ports.ended,
     });
-    const self: Life = { incarnation: name, node, driver, local, executor, wires: new Map() };
+    const self: Life = { incarnation: name, node, driver, local, executor, spool, wires: new Map() };
     current = self;
+    running = driver;
     ports.tell(`worker ${name} begins`);
     driver.offer({ kind: 'started' });
   }
@@ -103,6 +113,8 @@ export function createWorkerProcess(id: string, slots: number, options: Simulati
     current = undefined;
     self.driver.stop();
     self.executor.die();
+    self.spool.close();
+    spoolDisk.disk.processDied();
     for (const wire of self.wires.values()) wire.abandon('up', quiet);
   }
 
@@ -133,6 +145,7 @@ export function createWorkerProcess(id: string, slots: number, options: Simulati
       case 'dial':
         return dial(self, effect.link);
       case 'transmit':
+        self.spool.flush();
         return self.wires.get(effect.link)?.send('up', effect.text);
       case 'sealLink':
         throw new Error('no link is exposed here');
@@ -149,6 +162,12 @@ export function createWorkerProcess(id: string, slots: number, options: Simulati
         return self.executor.stop(effect.lease);
       case 'pause':
         return self.executor.pause(effect.lease, effect.paused);
+      case 'spool':
+      case 'unspool':
+        if (!effect.key.includes('/')) ports.spooled(effect.key, effect.kind === 'spool');
+        return self.spool.perform(effect);
+      case 'connectionChanged':
+        return self.spool.perform(effect);
       case 'checkpointSettled':
         return ports.checkpointSettled(effect.lease, effect.seq);
       case 'forgetRun':
@@ -176,6 +195,7 @@ export function createWorkerProcess(id: string, slots: number, options: Simulati
     },
     offer: (input) => current?.driver.offer(input),
     stall: (by) => current?.local.stall(by),
+    spool: spoolDisk,
     wires: () => [...(current?.wires.values() ?? [])],
     get up() {
       return current !== undefined;

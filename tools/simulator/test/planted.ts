@@ -27,6 +27,17 @@ const MEMORY_TABLES = 'packages/task-store/src/memory-tables.ts';
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
+    name: 'a worker gives its spooled result up once it is sent',
+    patches: [
+      {
+        file: 'packages/worker-core/src/results.ts',
+        find: '    const last = lease.result.length - 1;',
+        replace: '    book.unspool(lease);\n    const last = lease.result.length - 1;',
+      },
+    ],
+    foundBy: ['G11 results'],
+  },
+  {
     name: 'a submission is acknowledged before it is committed',
     patches: [
       {

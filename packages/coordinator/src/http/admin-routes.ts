@@ -40,6 +40,7 @@ export function addAdminRoutes(
       worker: workerId(death.worker),
       incarnation: incarnation(death.incarnation),
       reason: death.reason,
+      ...(death.kept === undefined ? {} : { kept: death.kept }),
       ...(covers(call.principal.scopes, 'admin') ? {} : { principal: call.principal.name }),
     });
     return answer({ accepted: true }, 202);

@@ -81,6 +81,11 @@ export const bodySchemas = (tasksMax: number) => ({
     incarnation: z.string().min(1).max(128),
     // A reaper knows only that it is gone.
     reason: z.string().max(512).default('its process died'),
+    /** Leases whose results the dead worker has left on its disk. */
+    kept: z
+      .array(z.object({ run: z.int().min(1), n: z.int().min(1), epoch: z.int().min(1) }))
+      .max(4096)
+      .optional(),
   }),
   mint: z.strictObject({
     name: z.string().regex(/^[\w.@:-]{1,64}$/),
