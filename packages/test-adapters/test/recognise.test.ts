@@ -41,6 +41,11 @@ test.each([
   ['npx cross-env A=b C=d vitest run', {}, 'vitest'],
   ['c8 -r lcov --all vitest run', {}, 'vitest'],
   ['nyc vitest run', {}, 'vitest'],
+  ['jest', {}, 'jest'],
+  ['npx jest src/a -t login --ci', {}, 'jest src/a -t login --ci'],
+  ['npm test -- --coverage=false a', { test: 'jest --maxWorkers=50% --reporters default' }, 'jest a'],
+  ['node --experimental-vm-modules node_modules/jest/bin/jest.js a', {}, 'jest a'],
+  ['cross-env NODE_OPTIONS=--experimental-vm-modules jest', {}, 'jest'],
   ['node --test', {}, 'node-test'],
   [
     'node --import ./setup.mjs --test --test-name-pattern login test/**/*.js',
@@ -66,6 +71,9 @@ test.each([
   ['pnpm dlx vitest run', {}, 'pnpm dlx runs a copy'],
   ['yarn dlx vitest', {}, 'yarn dlx runs a copy'],
   ['npx vitest@3 run', {}, 'leave the version out'],
+  ['jest --watchAll', {}, '--watchAll never ends'],
+  ['jest --onlyFailures', {}, 'use holdfast run --last-failed'],
+  ['npm test', { test: 'tsc && jest -i' }, 'run `tsc` yourself, and type: holdfast run -- jest -i'],
   ['vitest watch', {}, 'vitest watch never ends; use vitest run'],
   ['vitest --watch', {}, '--watch never ends'],
   ['vitest --ui', {}, '--ui needs a server'],
@@ -82,7 +90,7 @@ test.each([
   expect(found).toContain(reason);
 });
 
-test.each(['node build.js', 'jest', 'npm start', 'make test', 'npx playwright test', 'pnpm install', 'node -e 1', 'c8 report', ''])(
+test.each(['node build.js', 'tape', 'npm start', 'make test', 'npx playwright test', 'pnpm install', 'node -e 1', 'c8 report', ''])(
   'recognise: %s -> unknown, so it can run as it is',
   (line) => {
     expect(recogniseCommand(line === '' ? [] : words(line), project({ start: 'node server.js' }))).toBeUndefined();
@@ -193,9 +201,26 @@ test.each([
 test.each([
   ['npm test', { test: 'tape "test/*.test.js"' }, "holdfast run --files 'test/*.test.js' -- npx tape {file}"],
   ['npx mocha -r ts-node/register src/**/*.spec.ts', {}, "holdfast run --files 'src/**/*.spec.ts' -- npx mocha -r ts-node/register {file}"],
-  ['npm test', { test: 'jest' }, "holdfast run --files 'test/**/*.js' -- npx jest {file}"],
+  ['npm test', { test: 'ava' }, "holdfast run --files 'test/**/*.js' -- npx ava {file}"],
   ['node a.js b.js', {}, "holdfast run --files 'a.js' --files 'b.js' -- node {file}"],
   ['make test', {}, "holdfast run --files 'test/**/*.js' -- make test {file}"],
 ])('advice per file: %s with %j -> %s', (line, scripts, expected) => {
   expect(perFileCommand(words(line), project(scripts as Record<string, string>))).toBe(expected);
+});
+
+test('recognise: jest of another age, serial, with flags of Node -> refused with the range, one worker, in NODE_OPTIONS', () => {
+  const old = recogniseCommand(['jest'], { ...project(), versions: { jest: '27.5.1' } });
+  expect(old).toEqual({ kind: 'refused', reason: 'jest 27.5.1 is installed; supported are 28.0 and later' });
+  for (const flag of ['-i', '--runInBand', '-w=1', '--maxWorkers=1']) {
+    expect(recogniseCommand(['jest', flag], project())).toMatchObject({
+      takenOver: { workers: 1 },
+      notes: [expect.stringContaining('serial')],
+    });
+  }
+  const flagged = recogniseCommand(words('node --experimental-vm-modules --no-warnings node_modules/.bin/jest --bail -u'), project());
+  expect(flagged).toMatchObject({
+    env: { NODE_OPTIONS: '--experimental-vm-modules --no-warnings' },
+    takenOver: { failFast: true },
+    suite: { adapter: 'jest', args: ['-u'], options: { localOnly: true } },
+  });
 });

@@ -90,4 +90,4 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
-const HOSTS: Readonly<Record<string, string>> = { vitest: 'vitest-host', 'node-test': 'node-test-host' };
+const HOSTS: Readonly<Record<string, string>> = { vitest: 'vitest-host', 'node-test': 'node-test-host', jest: 'jest-host' };
