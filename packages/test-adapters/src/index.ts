@@ -3,6 +3,7 @@ export { type ListedCommand, readCommandList } from './command-list.ts';
 export { type Resolved, resolveCommand } from './command.ts';
 export type { HostEvent, HostRequest } from './host-protocol.ts';
 export { jestAdapter } from './jest-adapter.ts';
+export { mochaAdapter } from './mocha-adapter.ts';
 export { nodeTestAdapter } from './node-test-adapter.ts';
 export { perFileCommand } from './per-file.ts';
 export { ADAPTERS, recogniseCommand } from './recognise.ts';

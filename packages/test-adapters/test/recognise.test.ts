@@ -4,7 +4,7 @@ import { perFileCommand, type ProjectFacts, recogniseCommand } from '../src/inde
 const project = (scripts: Record<string, string> = {}, vitest = '5.1.1'): ProjectFacts => ({
   folder: '/repo',
   scripts,
-  versions: { vitest },
+  versions: { vitest, '@playwright/test': '1.65.1' },
 });
 const words = (line: string): string[] => line.split(' ');
 
@@ -46,6 +46,9 @@ test.each([
   ['npm test -- --coverage=false a', { test: 'jest --maxWorkers=50% --reporters default' }, 'jest a'],
   ['node --experimental-vm-modules node_modules/jest/bin/jest.js a', {}, 'jest a'],
   ['cross-env NODE_OPTIONS=--experimental-vm-modules jest', {}, 'jest'],
+  ['mocha', {}, 'mocha'],
+  ['npx mocha -r ts-node/register --parallel -j 4 src/**/*.spec.ts -R dot', {}, 'mocha -r ts-node/register src/**/*.spec.ts'],
+  ['npm test', { test: 'nyc mocha --exit --timeout 5000' }, 'mocha --timeout 5000'],
   ['node --test', {}, 'node-test'],
   [
     'node --import ./setup.mjs --test --test-name-pattern login test/**/*.js',
@@ -71,6 +74,8 @@ test.each([
   ['pnpm dlx vitest run', {}, 'pnpm dlx runs a copy'],
   ['yarn dlx vitest', {}, 'yarn dlx runs a copy'],
   ['npx vitest@3 run', {}, 'leave the version out'],
+  ['mocha --watch', {}, '--watch never ends'],
+  ['mocha --inspect-brk', {}, '--inspect-brk needs one process'],
   ['jest --watchAll', {}, '--watchAll never ends'],
   ['jest --onlyFailures', {}, 'use holdfast run --last-failed'],
   ['npm test', { test: 'tsc && jest -i' }, 'run `tsc` yourself, and type: holdfast run -- jest -i'],
@@ -206,6 +211,18 @@ test.each([
   ['make test', {}, "holdfast run --files 'test/**/*.js' -- make test {file}"],
 ])('advice per file: %s with %j -> %s', (line, scripts, expected) => {
   expect(perFileCommand(words(line), project(scripts as Record<string, string>))).toBe(expected);
+});
+
+test('recognise: mocha of another age, declared serial, with a bail -> refused with the range, one worker, fail fast', () => {
+  const old = recogniseCommand(['mocha'], { ...project(), versions: { mocha: '7.2.0' } });
+  expect(old).toEqual({ kind: 'refused', reason: 'mocha 7.2.0 is installed; supported are 8.0 and later' });
+  for (const line of ['mocha --no-parallel', 'mocha -j 1', 'mocha --parallel=false']) {
+    expect(recogniseCommand(words(line), project())).toMatchObject({
+      takenOver: { workers: 1 },
+      notes: [expect.stringContaining('serial')],
+    });
+  }
+  expect(recogniseCommand(words('mocha -b -j 3'), project())).toMatchObject({ takenOver: { workers: 3, failFast: true }, notes: [] });
 });
 
 test('recognise: jest of another age, serial, with flags of Node -> refused with the range, one worker, in NODE_OPTIONS', () => {

@@ -90,4 +90,9 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
-const HOSTS: Readonly<Record<string, string>> = { vitest: 'vitest-host', 'node-test': 'node-test-host', jest: 'jest-host' };
+const HOSTS: Readonly<Record<string, string>> = {
+  vitest: 'vitest-host',
+  'node-test': 'node-test-host',
+  jest: 'jest-host',
+  mocha: 'mocha-host',
+};
