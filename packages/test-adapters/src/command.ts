@@ -8,6 +8,7 @@ import type { Command, ProjectFacts } from './adapter.ts';
 import { BORP_FILES, fromBorp } from './borp.ts';
 import { NODE_FLAGS, nodeFlagName } from './node-test-adapter.ts';
 import { sortFlags } from './flags.ts';
+import { pytestIn } from './pytest-adapter.ts';
 import { programName, RUNNER_PROGRAMS } from './program-name.ts';
 import { joinWords, splitWords } from './words.ts';
 
@@ -163,7 +164,11 @@ function runsTests(text: string, project: ProjectFacts): boolean {
   const resolved = follow(split.words, project, true);
   if (resolved.kind === 'refused') return false;
   const [program = '', ...args] = resolved.command.argv;
-  return RUNNER_PROGRAMS.has(programName(program)) || (programName(program) === 'node' && args.includes('--test'));
+  return (
+    RUNNER_PROGRAMS.has(programName(program)) ||
+    pytestIn(resolved.command.argv) !== undefined ||
+    (programName(program) === 'node' && args.includes('--test'))
+  );
 }
 
 /** npx and its like. */

@@ -6,6 +6,7 @@ export { jestAdapter } from './jest-adapter.ts';
 export { mochaAdapter } from './mocha-adapter.ts';
 export { nodeTestAdapter } from './node-test-adapter.ts';
 export { perFileCommand } from './per-file.ts';
+export { pytestAdapter } from './pytest-adapter.ts';
 export { ADAPTERS, recogniseCommand } from './recognise.ts';
 export { vitestAdapter } from './vitest-adapter.ts';
 export { joinWords, splitWords, type Words } from './words.ts';

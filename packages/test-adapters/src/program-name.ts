@@ -5,4 +5,4 @@ export function programName(program: string): string {
 }
 
 /** Programs that run tests when they are named alone or with arguments. */
-export const RUNNER_PROGRAMS: ReadonlySet<string> = new Set(['vitest', 'jest', 'mocha', '_mocha', 'playwright', 'pytest', 'py.test']);
+export const RUNNER_PROGRAMS: ReadonlySet<string> = new Set(['vitest', 'jest', 'mocha', '_mocha', 'playwright']);

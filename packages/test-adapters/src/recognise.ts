@@ -4,10 +4,11 @@ import { resolveCommand } from './command.ts';
 import { jestAdapter } from './jest-adapter.ts';
 import { mochaAdapter } from './mocha-adapter.ts';
 import { nodeTestAdapter } from './node-test-adapter.ts';
+import { pytestAdapter } from './pytest-adapter.ts';
 import { vitestAdapter } from './vitest-adapter.ts';
 
 /** All adapters, in the order in which they are asked. */
-export const ADAPTERS: readonly TestAdapter[] = [vitestAdapter, jestAdapter, mochaAdapter, nodeTestAdapter];
+export const ADAPTERS: readonly TestAdapter[] = [vitestAdapter, jestAdapter, mochaAdapter, nodeTestAdapter, pytestAdapter];
 
 /**
  * The suite that a command line means, after scripts (`npm test`, `pnpm x`), package runners (`npx`) and wrappers

@@ -49,6 +49,13 @@ test.each([
   ['mocha', {}, 'mocha'],
   ['npx mocha -r ts-node/register --parallel -j 4 src/**/*.spec.ts -R dot', {}, 'mocha -r ts-node/register src/**/*.spec.ts'],
   ['npm test', { test: 'nyc mocha --exit --timeout 5000' }, 'mocha --timeout 5000'],
+  ['pytest', {}, 'pytest'],
+  ['python3 -m pytest tests -k login -n auto --cov=src --cov-fail-under 90 -x', {}, 'pytest tests -k login'],
+  ['.venv/bin/pytest -p no:randomly', {}, 'pytest -p no:randomly'],
+  ['uv run pytest -q', {}, 'pytest -q'],
+  ['poetry run python -m pytest', {}, 'pytest'],
+  ['coverage run --branch -m pytest a.py', {}, 'pytest a.py'],
+  ['npm test', { test: 'pytest -v' }, 'pytest -v'],
   ['node --test', {}, 'node-test'],
   [
     'node --import ./setup.mjs --test --test-name-pattern login test/**/*.js',
@@ -76,6 +83,9 @@ test.each([
   ['npx vitest@3 run', {}, 'leave the version out'],
   ['mocha --watch', {}, '--watch never ends'],
   ['mocha --inspect-brk', {}, '--inspect-brk needs one process'],
+  ['pytest --pdb', {}, '--pdb needs a terminal'],
+  ['pytest --lf', {}, 'use holdfast run --last-failed'],
+  ['npm test', { test: 'ruff check . && python -m pytest' }, 'type: holdfast run -- python -m pytest'],
   ['jest --watchAll', {}, '--watchAll never ends'],
   ['jest --onlyFailures', {}, 'use holdfast run --last-failed'],
   ['npm test', { test: 'tsc && jest -i' }, 'run `tsc` yourself, and type: holdfast run -- jest -i'],
@@ -211,6 +221,16 @@ test.each([
   ['make test', {}, "holdfast run --files 'test/**/*.js' -- make test {file}"],
 ])('advice per file: %s with %j -> %s', (line, scripts, expected) => {
   expect(perFileCommand(words(line), project(scripts as Record<string, string>))).toBe(expected);
+});
+
+test('recognise: pytest behind its managers -> the words in front are kept; -n, -x and --maxfail are taken over', () => {
+  expect(recogniseCommand(words('uv run python -m pytest -n 3 --maxfail=2 a.py'), project())).toMatchObject({
+    suite: { adapter: 'pytest', args: ['a.py'], options: { command: ['uv', 'run', 'python', '-m', 'pytest'] } },
+    takenOver: { workers: 3, failFast: true },
+  });
+  expect(recogniseCommand(words('pytest -n0'), project())).toMatchObject({ suite: { args: ['-n0'] } });
+  expect(recogniseCommand(words('pytest -n 0'), project())).toMatchObject({ takenOver: { workers: 1 } });
+  expect(recogniseCommand(words('python -m unittest'), project())).toBeUndefined();
 });
 
 test('recognise: mocha of another age, declared serial, with a bail -> refused with the range, one worker, fail fast', () => {

@@ -3,7 +3,7 @@
  * serves the host's protocol from inside: the host starts it, hands requests on, and ends as it ends.
  *
  * I1 The inner process is reached over a socket of its own, named by `HOLDFAST_INNER`: no wrapper in between closes it,
- *    and what tests print is never taken for an event.
+ *    and what tests print is never taken for an event. The first thing that it says is `ready`.
  * I2 It serves until it is asked to close or its socket ends: an inner process never outlives its host.
  * I3 When it dies in a unit, the host dies with the same exit code or signal: its owner has one rule for both.
  */
@@ -27,7 +27,6 @@ export interface InnerCommand {
 
 export interface InnerOptions {
   readonly runner: string;
-  readonly version: string;
   command(): InnerCommand;
   /** A second run of a file needs a new process: the runner would not load it again. */
   readonly loadsOnce: boolean;
@@ -43,7 +42,7 @@ export async function openInner(options: InnerOptions): Promise<HostRunner> {
   const ran = new Set<string>();
   return {
     runner: options.runner,
-    version: options.version,
+    version: inner.version,
     async list() {
       const listed = await inner.ask<Listed>({ t: 'list' }, 'listed');
       if (listed === undefined) throw new Error(await inner.lastWords());
@@ -67,6 +66,7 @@ export async function openInner(options: InnerOptions): Promise<HostRunner> {
 }
 
 interface Inner {
+  readonly version: string;
   /** Sends a request and resolves with its answer; undefined: the process ended. Other events go to `hear`. */
   ask<Answer extends HostEvent>(request: HostRequest, answer: Answer['t'], hear?: (event: HostEvent) => void): Promise<Answer | undefined>;
   close(): Promise<void>;
@@ -81,14 +81,13 @@ async function startInner({ command, runner }: InnerOptions): Promise<Inner> {
   const [program = '', ...args] = argv;
   let hear: (event: HostEvent) => void = () => undefined;
   let socket: Socket | undefined;
-  const connected = Promise.withResolvers<void>();
+  const ready = Promise.withResolvers<string>();
   const server = createServer((connection) => {
     socket = connection;
     server.close();
     rmSync(folder, { recursive: true, force: true });
     connection.on('error', () => undefined);
-    readLines(connection, (event) => hear(event));
-    connected.resolve();
+    readLines(connection, (event) => (event.t === 'ready' ? ready.resolve(event.version) : hear(event)));
   });
   await new Promise<void>((resolve) => server.listen(path, resolve));
   const child = spawn(program, args, { cwd, env: { ...env, HOLDFAST_INNER: path }, stdio: ['ignore', 'inherit', 'pipe'] });
@@ -108,10 +107,11 @@ async function startInner({ command, runner }: InnerOptions): Promise<Inner> {
     return `${runner} ${how}${words === '' ? '' : `; its last words:\n${words}`}`;
   };
 
-  await Promise.race([connected.promise, gone]);
-  if (!socket) throw new Error(await lastWords());
+  const version = await Promise.race([ready.promise, gone]);
+  if (!socket || version === undefined) throw new Error(await lastWords());
   const link = socket;
   return {
+    version,
     ask: <Answer extends HostEvent>(request: HostRequest, answer: Answer['t'], others?: (event: HostEvent) => void) =>
       new Promise<Answer | undefined>((resolve) => {
         hear = (event) => {

@@ -9,18 +9,17 @@ import { siblingProgram } from './program.ts';
 serveHost(openMocha);
 
 async function openMocha({ cwd, suite, slot }: OpenRequest): Promise<HostRunner> {
-  const { folder, version, program } = findMocha(cwd);
+  const { folder, program } = findMocha(cwd);
   const own = ['--require', siblingProgram(import.meta.url, 'mocha-inner'), '--no-parallel', '--no-watch', '--reporter', 'min'];
   const env = { ...process.env, HOLDFAST_MOCHA: folder, HOLDFAST_SLOT: String(slot), MOCHA_WORKER_ID: String(slot) };
   return openInner({
     runner: 'mocha',
-    version,
     loadsOnce: true,
     command: () => ({ argv: [process.execPath, program, ...own, ...suite.args], cwd, env }),
   });
 }
 
-function findMocha(cwd: string): { readonly folder: string; readonly version: string; readonly program: string } {
+function findMocha(cwd: string): { readonly folder: string; readonly program: string } {
   const project = createRequire(join(cwd, 'package.json'));
   let path: string;
   try {
@@ -33,5 +32,5 @@ function findMocha(cwd: string): { readonly folder: string; readonly version: st
     throw new Error(`mocha ${version} is too old; supported are ${MOCHA_MAJOR_MIN}.0 and later`);
   }
   const folder = dirname(path);
-  return { folder, version, program: join(folder, typeof bin === 'string' ? bin : (bin['mocha'] ?? 'bin/mocha.js')) };
+  return { folder, program: join(folder, typeof bin === 'string' ? bin : (bin['mocha'] ?? 'bin/mocha.js')) };
 }

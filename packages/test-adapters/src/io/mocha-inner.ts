@@ -7,6 +7,7 @@
  * M3 What tests mock is captured at load: timers, `fs`.
  * M4 Something thrown between two files belongs to the one before; it is told with the next end, or by the exit code.
  */
+import { once } from 'node:events';
 import { writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { connect, type Socket } from 'node:net';
@@ -35,7 +36,7 @@ if (address !== undefined && folder !== undefined) {
   const { prototype } = loadMocha(folder);
   loadFiles = prototype.loadFilesAsync;
   prototype.loadFilesAsync = function takeOver(this: Mocha): Promise<void> {
-    return serve(this, connect(address));
+    return serve(this, connect(address), (require(join(folder, 'package.json')) as { version: string }).version);
   };
 }
 
@@ -51,11 +52,13 @@ interface Session {
 }
 
 /** Serves until it is asked to close. */
-async function serve(mocha: Mocha, socket: Socket): Promise<void> {
+async function serve(mocha: Mocha, socket: Socket, version: string): Promise<void> {
+  await once(socket, 'connect');
   const cwd = process.cwd();
   const shared = [mocha.options.file ?? []].flat().map((file) => resolve(cwd, file));
   const session: Session = { mocha, cwd, shared, late: [], globals: undefined, broken: undefined, running: false };
   const emit = (event: HostEvent): void => say(socket, event);
+  emit({ t: 'ready', runner: 'mocha', version });
   for (const name of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(name, (error: unknown) => {
       if (!session.running) session.late.push(failureOfThrown(error, 'thrown after the tests: '));
@@ -125,7 +128,7 @@ async function load({ mocha, shared }: Session, file: string): Promise<Mocha> {
     ...mocha.options,
     bail: false,
     parallel: false,
-    reporter: Silent,
+    reporter: silent,
     // Without it paths in stacks would be relative to a folder that nobody knows later.
     fullTrace: true,
     enableGlobalSetup: false,
@@ -161,8 +164,10 @@ async function leave({ mocha, globals, late }: Session): Promise<never> {
   return exit(late.length > 0 ? 1 : code);
 }
 
-/** Mocha wants a reporter; what it would say is heard from the runner. */
-class Silent {}
+/** Mocha wants a reporter. */
+function silent(): void {
+  // What it would hear is heard from the runner.
+}
 
 function loadMocha(path: string): { prototype: { loadFilesAsync(this: Mocha): Promise<void> } } {
   for (const name of ['lib/mocha.cjs', 'lib/mocha.js']) {
@@ -188,7 +193,7 @@ async function* requestsOf(socket: Socket): AsyncGenerator<HostRequest> {
 /** At once, so that nothing said is lost when the process dies in the next statement. */
 function say(socket: Socket, event: HostEvent): void {
   const bytes = Buffer.from(`${JSON.stringify(event)}\n`);
-  const descriptor = (socket as unknown as { _handle: { fd: number } })._handle.fd;
+  const descriptor = (socket as unknown as { _handle: { fd: number } })['_handle'].fd;
   for (let written = 0; written < bytes.length;) {
     try {
       written += write(descriptor, bytes, written);

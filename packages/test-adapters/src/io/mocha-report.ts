@@ -53,7 +53,7 @@ export function readMocha(runner: Runner, file: string, emit: (result: CaseResul
     } else end(test, 'failed', failureOfMocha(error));
   });
 
-  const isChosen = (test: Test): boolean => runner._grep.test(test.fullTitle()) !== Boolean(runner._invert);
+  const isChosen = (test: Test): boolean => runner['_grep'].test(test.fullTitle()) !== Boolean(runner['_invert']);
   const closeSuite = (suite: Suite): void => {
     for (const test of suite.tests) {
       if (seen.has(test) || !isChosen(test)) continue;

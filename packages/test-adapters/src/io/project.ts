@@ -92,7 +92,8 @@ function readIfThere(path: string): string | undefined {
 
 const HOSTS: Readonly<Record<string, string>> = {
   vitest: 'vitest-host',
-  'node-test': 'node-test-host',
   jest: 'jest-host',
   mocha: 'mocha-host',
+  'node-test': 'node-test-host',
+  pytest: 'pytest-host',
 };
