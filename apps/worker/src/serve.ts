@@ -21,6 +21,7 @@ export interface ServeWorkerIo {
  */
 export async function serveWorker(settings: WorkerSettings, io: ServeWorkerIo): Promise<number> {
   const url = required(settings.connect, '--connect URL', 'HOLDFAST_CONNECT');
+  const urls = url.split(',').map((each) => each.trim());
   const given = settings.token ?? (settings.tokenFile === undefined ? undefined : readText(settings.tokenFile));
   const token = required(given?.trim(), '--token or --token-file', 'HOLDFAST_TOKEN');
   const tls = settings.tlsCa === undefined ? {} : { tls: { ca: readText(settings.tlsCa) } };
@@ -36,7 +37,7 @@ export async function serveWorker(settings: WorkerSettings, io: ServeWorkerIo): 
     settings.logLevel === 'debug' || settings.logLevel === 'trace',
   );
   const worker = startWorker({
-    url,
+    url: urls,
     token,
     ...tls,
     id,
@@ -57,7 +58,11 @@ export async function serveWorker(settings: WorkerSettings, io: ServeWorkerIo): 
   const { commit, dirty } = place.fingerprint;
   io.say(`worker ${name} with ${slots} slots for ${url}, checkout ${place.root} ${stateText(commit, dirty)}`);
   listenForSignals(worker, io);
+  const tellStats = (): void => log('info', 'worker.stats', worker.stats() as never);
+  const timer = setInterval(tellStats, STATS_EVERY_MS).unref();
   const end = await worker.ended;
+  clearInterval(timer);
+  tellStats();
   close();
   if (end.code !== 0) io.say(explain(end, url));
   return end.code === 0 ? 0 : UNAUTHORISED.has(end.code) ? 77 : 69;
@@ -132,4 +137,5 @@ const NEWS: Readonly<Record<string, (details: Readonly<Record<string, unknown>>)
   'session.lost': ({ reason, retryInMs }) =>
     `connection lost${reason === '' ? '' : `: ${String(reason)}`}; what runs goes on, dialling again in ${(Number(retryInMs) / 1000).toFixed(1)} s`,
 };
+const STATS_EVERY_MS = 60_000;
 const UNAUTHORISED: ReadonlySet<number> = new Set([4401, 4403]);

@@ -78,7 +78,7 @@ export const COORDINATOR_SETTINGS = {
 /** Settings of `holdfast worker`. */
 export const WORKER_SETTINGS = {
   /** The coordinator's address. */
-  connect: optional(text('an address such as wss://host:port'), 'address of the coordinator'),
+  connect: optional(text('an address such as wss://host:port'), 'address of the coordinator; several with commas, tried in order'),
   /** A token in clear; prefer `tokenFile`. */
   token: optional(text('a token'), 'access token; prefer tokenFile'),
   /** A file that holds the token. */

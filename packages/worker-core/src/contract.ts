@@ -57,8 +57,10 @@ export type WorkerEffect =
   | { readonly kind: 'spool'; readonly key: string; readonly value: Spooled }
   /** The coordinator has it, or does not want it. */
   | { readonly kind: 'unspool'; readonly key: string }
-  /** A session is open, or none is: then only this worker knows what it did. */
+  /** A session is open, or none is (told after each dial that failed, too): then only this worker knows what it did. */
   | { readonly kind: 'connectionChanged'; readonly connected: boolean }
+  /** A heartbeat was answered: how long it took, both ways. */
+  | { readonly kind: 'roundTrip'; readonly ms: number }
   /** The coordinator will send no more work of this run. */
   | { readonly kind: 'forgetRun'; readonly run: number }
   /** For the process log. */

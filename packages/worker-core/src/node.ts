@@ -75,7 +75,7 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
           opened(effect.how, effect.reason, effect.welcome);
           break;
         case 'down':
-          setConnected(false);
+          if (!setConnected(false)) out.push({ kind: 'connectionChanged', connected });
           if (state === 'stopping') dropResults();
           note('info', 'session.lost', { reason: effect.reason, retryInMs: Math.round(effect.retryIn) });
           local.began();
@@ -84,6 +84,7 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
           results.settled(effect.key);
           break;
         case 'renewed':
+          out.push({ kind: 'roundTrip', ms: now - effect.sentAt });
           if (effect.matched) book.renew(effect.sentAt);
           break;
         case 'dropped':
@@ -125,10 +126,12 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
     out.push({ kind: 'ended', code, reason });
   }
 
-  function setConnected(is: boolean): void {
-    if (connected === is) return;
+  /** Returns whether it is a change. */
+  function setConnected(is: boolean): boolean {
+    if (connected === is) return false;
     connected = is;
     out.push({ kind: 'connectionChanged', connected });
+    return true;
   }
 
   function spoolChanged(full: boolean, reason: string): void {

@@ -71,7 +71,7 @@ export function createScene(slots = 2, recovered: readonly Spooled[] = []): Scen
       else if (effect.kind === 'spool') spool.set(effect.key, effect.value);
       else if (effect.kind === 'unspool') spool.delete(effect.key);
       else if (effect.kind === 'note') notes.push(`${effect.event} ${JSON.stringify(effect.details)}`);
-      else if (effect.kind !== 'connectionChanged') effects.push(effect);
+      else if (effect.kind !== 'connectionChanged' && effect.kind !== 'roundTrip') effects.push(effect);
     }
   };
   const input = (given: WorkerInput): void => {

@@ -10,6 +10,7 @@ export {
   type WorkerEndpoint,
   type WorkerLog,
   type WorkerSettings,
+  type WorkerStats,
 } from './start.ts';
 export { keptWorkerId } from './worker-id.ts';
 export type { SpoolSettings } from './worker-spool.ts';

@@ -16,9 +16,9 @@ import {
   type WorkerId,
 } from '@holdfast/model';
 import { createSeal, type Registration, WORKER_PATH } from '@holdfast/protocol';
-import { dialLink, isExposed, type Link } from '@holdfast/reconnection-core/ws';
-import type { Credential } from '@holdfast/reconnection-core';
-import { createWorkerNode, type WorkerEffect, type WorkerInput } from '@holdfast/worker-core';
+import { type ConnectionSnapshot, ConnectionStats, type Credential, type SpoolStatus } from '@holdfast/reconnection-core';
+import { createFailoverLinks, type FailoverLinks } from '@holdfast/reconnection-core/ws';
+import { createWorkerNode, type WorkerEffect, type WorkerInput, type WorkerSnapshot } from '@holdfast/worker-core';
 import { type CheckoutGuard, createCheckoutGuard } from './checkout-guard.ts';
 import { openWorkerSpool, type SpoolSettings } from './worker-spool.ts';
 
@@ -26,8 +26,8 @@ export type WorkerLog = (level: 'debug' | 'info' | 'warn', event: string, detail
 
 /** Where a worker's coordinator is, and what opens it. */
 export interface WorkerEndpoint {
-  /** `http(s)://` or `ws(s)://`, host and port. */
-  readonly url: string;
+  /** `http(s)://` or `ws(s)://`, host and port. Several: coordinators of one store, in the order in which they are tried. */
+  readonly url: string | readonly string[];
   /** A token with scope `worker:register`. */
   readonly token: string;
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
@@ -72,6 +72,19 @@ export interface WorkerEnd {
   readonly reason: string;
 }
 
+/** A running worker in numbers. */
+export interface WorkerStats extends ConnectionSnapshot {
+  /** The link that is up, or dialled next. */
+  readonly coordinator: string;
+  /** Work goes on without a session. */
+  readonly local: boolean;
+  /** Attempts under way, and results that the coordinator has not committed. */
+  readonly leases: number;
+  readonly unsettled: number;
+  /** Undefined: it has none. */
+  readonly spool: SpoolStatus | undefined;
+}
+
 export interface RunningWorker {
   readonly id: WorkerId;
   readonly incarnation: Incarnation;
@@ -79,6 +92,8 @@ export interface RunningWorker {
   drain(reason: string): void;
   /** Stops what runs and gives it back. */
   stop(reason: string): void;
+  /** What its connection has been like, what its spool holds, and whether it works away from its coordinator. */
+  stats(): WorkerStats;
   /** Resolves when no process is left. Rejects when the node broke an invariant; its processes are gone by then, too. */
   readonly ended: Promise<WorkerEnd>;
 }
@@ -98,11 +113,12 @@ export const startWorker = (settings: StartWorkerSettings): RunningWorker => pre
 export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   const life = incarnation(randomUUID());
   const firstSlot = settings.firstSlot ?? 0;
-  const links = new Map<number, Link>();
   let driver: Driver<WorkerInput>;
   let guard: CheckoutGuard | undefined;
 
-  let place: { readonly ws: string; readonly endpoint: WorkerEndpoint };
+  let links: FailoverLinks | undefined;
+  const stats = new ConnectionStats();
+  let reportDeath: (() => void) | undefined;
 
   const teardownFailed = (reason: string): void => {
     settings.log('warn', 'suite.teardownFailed', { reason });
@@ -117,40 +133,20 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   );
   const { promise: ended, resolve: hasEnded, reject } = Promise.withResolvers<WorkerEnd>();
 
-  function dial(link: number): void {
-    links.set(
-      link,
-      dialLink(
-        { url: place.ws, ...(place.endpoint.tls ? { tls: place.endpoint.tls } : {}) },
-        {
-          opened: () => driver.offer({ kind: 'linkOpened', link, exposed: isExposed(place.ws) }),
-          failed(reason, terminal, code) {
-            links.delete(link);
-            driver.offer({ kind: 'dialFailed', link, reason, terminal, code });
-          },
-          frame: (frame) => driver.offer({ kind: 'frameReceived', link, frame }),
-          rubbish: (reason) => driver.offer({ kind: 'rubbishReceived', link, reason }),
-          closed(code, reason) {
-            links.delete(link);
-            driver.offer({ kind: 'linkClosed', link, code, reason });
-          },
-        },
-      ),
-    );
-  }
-
   function perform(effect: WorkerEffect): void {
     switch (effect.kind) {
       case 'dial':
         guard?.look();
-        return dial(effect.link);
+        stats.dialed(nodeClock.mono());
+        return links?.dial(effect.link);
       case 'transmit':
         spool.flush();
-        return links.get(effect.link)?.send(effect.text);
+        stats.messageSent(effect.text.length);
+        return links?.get(effect.link)?.send(effect.text);
       case 'sealLink':
-        return links.get(effect.link)?.seal(createSeal(nodeMac, effect.send, effect.receive));
+        return links?.get(effect.link)?.seal(createSeal(nodeMac, effect.send, effect.receive));
       case 'closeLink':
-        return links.get(effect.link)?.close(effect.code, effect.reason);
+        return links?.get(effect.link)?.close(effect.code, effect.reason);
       case 'start':
         return begin(effect);
       case 'stop':
@@ -159,9 +155,15 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
       case 'pause':
         return executor.pause(effect.lease, effect.paused);
       case 'spool':
-      case 'unspool':
-      case 'connectionChanged':
+        if (effect.key.includes('/')) stats.checkpointCreated();
         return spool.perform(effect);
+      case 'unspool':
+        return spool.perform(effect);
+      case 'connectionChanged':
+        connectionChanged(effect.connected);
+        return spool.perform(effect);
+      case 'roundTrip':
+        return stats.beatAnswered(effect.ms);
       case 'checkpointSettled':
         return executor.checkpointSettled(effect.lease, effect.seq);
       case 'forgetRun':
@@ -174,8 +176,17 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
     }
   }
 
+  /** The reaper tells a death to the coordinator that the worker was last connected with. */
+  function connectionChanged(connected: boolean): void {
+    if (!connected) return stats.down(nodeClock.mono());
+    stats.connected(nodeClock.mono());
+    links?.opened();
+    reportDeath?.();
+  }
+
   function begin({ order, run, slot }: Extract<WorkerEffect, { kind: 'start' }>): void {
     const start = (): void => executor.start(order, run, firstSlot + slot);
+    if (order.resumeFrom) stats.checkpointRestored();
     if (guard) guard.begin(order.run, run.class, leaseText(order), start);
     else start();
   }
@@ -216,27 +227,32 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
     guard?.close();
     await executor.close();
     spool.close();
-    for (const link of links.values()) link.close(1000, 'the worker ends');
+    links?.closeAll(1000, 'the worker ends');
   }
 
   function connect(endpoint: WorkerEndpoint): RunningWorker {
-    const http = endpoint.url.replace(/^ws/, 'http').replace(/\/$/, '');
-    place = { ws: `${http.replace(/^http/, 'ws')}${WORKER_PATH}`, endpoint };
-    executor.reportDeathTo({
-      url: `${http}/api/v1/workers/death`,
-      token: endpoint.token,
-      worker: settings.id,
-      incarnation: life,
-      ...(settings.deathToldForMs === undefined ? {} : { againForMs: settings.deathToldForMs }),
-      ...(endpoint.tls ? { tls: endpoint.tls } : {}),
-      ...(settings.spool ? { spool: resolve(settings.spool.folder) } : {}),
-    });
+    const { token, tls } = endpoint;
+    const trust = tls ? { tls } : {};
+    const urls = [endpoint.url].flat().map(linkUrl);
+    const set = createFailoverLinks({ urls, ...trust }, (input) => driver.offer(input));
+    links = set;
+    reportDeath = () =>
+      executor.reportDeathTo({
+        url: set.current().replace(/^ws/, 'http').replace(WORKER_PATH, '/api/v1/workers/death'),
+        token,
+        worker: settings.id,
+        incarnation: life,
+        ...(settings.deathToldForMs === undefined ? {} : { againForMs: settings.deathToldForMs }),
+        ...trust,
+        ...(settings.spool ? { spool: resolve(settings.spool.folder) } : {}),
+      });
+    reportDeath();
     const node = createWorkerNode(
       {
         id: settings.id,
         incarnation: life,
         registration: registrationOf(settings),
-        credential: credentialOf(endpoint.token),
+        credential: credentialOf(token),
         recovered: spool.recovered,
       },
       { random: createRandom(randomUUID()), entropy: nodeEntropy, mac: nodeMac },
@@ -259,6 +275,12 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
       incarnation: life,
       drain: (reason) => driver.offer({ kind: 'drainAsked', reason }),
       stop: (reason) => driver.offer({ kind: 'stopAsked', reason }),
+      stats: () => ({
+        ...stats.snapshot(nodeClock.mono()),
+        spool: spool.status(),
+        coordinator: set.current(),
+        ...statusOf(node.snapshot()),
+      }),
       ended,
     };
   }
@@ -269,6 +291,15 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   }
   return { connect, close };
 }
+
+/** The link's URL of a coordinator. */
+const linkUrl = (url: string): string => `${url.trim().replace(/^http/, 'ws').replace(/\/$/, '')}${WORKER_PATH}`;
+
+const statusOf = ({ local, leases, unsettled }: WorkerSnapshot): Pick<WorkerStats, 'local' | 'leases' | 'unsettled'> => ({
+  local,
+  leases: leases.length - unsettled,
+  unsettled,
+});
 
 /** The parts of a token. A text that is none is a key that nobody has: the coordinator refuses it as such. */
 const credentialOf = (token: string): Credential => {

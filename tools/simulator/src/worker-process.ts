@@ -168,6 +168,8 @@ export function createWorkerProcess(id: string, slots: number, options: Simulati
         return self.spool.perform(effect);
       case 'connectionChanged':
         return self.spool.perform(effect);
+      case 'roundTrip':
+        return;
       case 'checkpointSettled':
         return ports.checkpointSettled(effect.lease, effect.seq);
       case 'forgetRun':

@@ -52,8 +52,6 @@ export interface Tasks {
   readonly runner: string;
   /** Sentences for the user. */
   readonly notes: readonly string[];
-  /** The suite's own config wants one file at a time. */
-  readonly serial?: boolean;
 }
 
 /** Errors: `CLI_USAGE` (2). */
@@ -102,7 +100,6 @@ function planSuite(options: PlanOptions): Plan {
       return {
         runner,
         notes,
-        serial: listing.serial,
         tasks: orderLongestFirst(left, predicted).map((unit) =>
           taskInput(options, unitText(unit), { kind: 'test', unit }, predicted(unit)),
         ),

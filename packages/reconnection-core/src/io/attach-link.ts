@@ -63,7 +63,11 @@ export interface AttachOptions extends Pick<GatePorts, 'find'> {
 }
 
 /** Takes over an accepted socket and guards it with a gate: before `proven` nothing is handed over. */
-export function attachLink(socket: WebSocket, handlers: AttachHandlers, options: AttachOptions): Link {
+export const attachLink = (socket: WebSocket, handlers: AttachHandlers, options: AttachOptions): Link =>
+  guardLink((guarded) => wrapSocket(socket, decoder(workerFrame), guarded), handlers, options);
+
+/** The same over anything that `wrap` makes a link of. */
+export function guardLink(wrap: (handlers: LinkHandlers<WorkerFrame>) => Link, handlers: AttachHandlers, options: AttachOptions): Link {
   const { exposed, find } = options;
   const within = durationMs(options.helloWithinMs ?? LIMITS.helloWithinMs);
   const gate = createGate({ within, exposed }, { mac: nodeMac, entropy: nodeEntropy, find }, nodeClock.mono());
@@ -86,7 +90,7 @@ export function attachLink(socket: WebSocket, handlers: AttachHandlers, options:
         ? undefined
         : nodeTimers.set(durationMs(Math.max(0, deadline - nodeClock.mono())), () => perform(gate.tick(nodeClock.mono())));
   };
-  const link = wrapSocket(socket, decoder(workerFrame), {
+  const link = wrap({
     frame(frame, text) {
       if (passed) handlers.frame(frame, text);
       else perform(gate.handle({ kind: 'frameReceived', frame, text }, nodeClock.mono()));

@@ -1,6 +1,7 @@
 export {
   acceptLinks,
   attachLink,
+  guardLink,
   type AttachHandlers,
   type AttachOptions,
   isExposedSocket,
@@ -8,4 +9,6 @@ export {
   refuseLink,
 } from './attach-link.ts';
 export { dialLink, type DialHandlers, type DialOptions, isExposed } from './dial-link.ts';
+export { createFailoverLinks, type FailoverLinks, type FailoverLinksOptions } from './failover-links.ts';
+export { type Dialer, webSocketDialer } from './link-ports.ts';
 export type { Link, LinkHandlers } from './link.ts';
