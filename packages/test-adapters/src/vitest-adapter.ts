@@ -1,7 +1,6 @@
 /** Recognises vitest on a command line. What runs it is `io/vitest-host.ts`. */
 import type { Json } from '@holdfast/model';
 import type { Command, ProjectFacts, Recognised, TestAdapter } from './adapter.ts';
-import { COVERAGE_LEFT_OUT, REPORT_LEFT_OUT, SHARD_LEFT_OUT, UPDATES_IN_PLACE } from './common-notes.ts';
 import { type FlagTable, lastNumber, type SortedFlags, sortFlags } from './flags.ts';
 import { programName } from './program-name.ts';
 
@@ -43,7 +42,7 @@ function suiteOf(command: Command, sorted: SortedFlags): Recognised {
     notes: [
       ...sorted.notes,
       ...(serial ? ['the suite is declared serial: one file at a time'] : []),
-      ...(updates ? [UPDATES_IN_PLACE] : []),
+      ...(updates ? ['snapshots are updated in place: on this machine only'] : []),
     ],
     takenOver: {
       ...(workers === undefined ? {} : { workers }),
@@ -74,12 +73,12 @@ const PLAIN: FlagTable[string] = { use: 'refuse', why: 'runs no tests; run it pl
 const COVERAGE: FlagTable[string] = {
   use: 'take',
   value: false,
-  note: COVERAGE_LEFT_OUT,
+  note: 'is left out: coverage is not collected from several processes yet',
 };
 const REPORT: FlagTable[string] = {
   use: 'take',
   value: true,
-  note: REPORT_LEFT_OUT,
+  note: 'is left out: Holdfast writes one report over all workers, see --report',
 };
 const KEPT: FlagTable[string] = { use: 'keep', value: true };
 
@@ -103,7 +102,7 @@ const FLAGS: FlagTable = {
   maxWorkers: { use: 'take', value: true },
   minWorkers: { use: 'take', value: true },
   bail: { use: 'take', value: true },
-  shard: { use: 'take', value: true, note: SHARD_LEFT_OUT },
+  shard: { use: 'take', value: true, note: 'is left out: all files run, spread over the workers' },
   fileParallelism: { use: 'take', value: false },
   noFileParallelism: { use: 'take', value: false },
   reporter: REPORT,

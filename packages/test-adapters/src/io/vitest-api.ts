@@ -28,7 +28,6 @@ export interface Vitest {
 export interface TakenOver {
   bail?: number;
   passWithNoTests?: boolean;
-  readonly fileParallelism?: boolean;
   readonly coverage?: { enabled?: boolean };
 }
 
