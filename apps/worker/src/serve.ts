@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { WorkerSettings } from '@holdfast/config';
+import { probeMachine } from '@holdfast/hardware-taxonomy/probe';
 import { CodedError, errorText } from '@holdfast/kernel';
 import { keptWorkerId, readFingerprint, readFingerprintAside, startWorker, type WorkerEnd } from '@holdfast/worker';
 import { openProcessLog } from './process-log.ts';
@@ -47,6 +48,13 @@ export async function serveWorker(settings: WorkerSettings, io: ServeWorkerIo): 
     root: place.root,
     fingerprint: place.fingerprint,
     rereadFingerprint: () => readFingerprintAside(place.root),
+    probeMachine: async () => {
+      const { given, notes } = await probeMachine({ folder: place.root });
+      for (const { fact, message } of notes) log('info', 'machine.unknown', { fact, message });
+      // Free space moves all the time; whole GiB are enough to choose by, and seldom a change.
+      const disk = Math.floor(Number(given.detected?.['disk'] ?? 0) / GIB) * GIB;
+      return JSON.parse(JSON.stringify(disk > 0 ? { ...given, detected: { ...given.detected, disk } } : given)) as Record<string, never>;
+    },
     spool: { folder: join(data, 'spool') },
     policy: definedFields(settings.policy ?? {}),
     log: (level, event, details) => {
@@ -138,4 +146,5 @@ const NEWS: Readonly<Record<string, (details: Readonly<Record<string, unknown>>)
     `connection lost${reason === '' ? '' : `: ${String(reason)}`}; what runs goes on, dialling again in ${(Number(retryInMs) / 1000).toFixed(1)} s`,
 };
 const STATS_EVERY_MS = 60_000;
+const GIB = 1024 ** 3;
 const UNAUTHORISED: ReadonlySet<number> = new Set([4401, 4403]);

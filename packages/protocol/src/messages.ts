@@ -116,6 +116,8 @@ export const registration = z.object({
   slots: z.int().min(1).max(1024),
   labels: z.record(z.string().max(64), z.string().max(256)),
   fingerprint: fingerprint.optional(),
+  /** What the machine was found to be, as plain data: `GivenMachine` of the hardware taxonomy. Absent: nobody has looked yet. */
+  machine: z.record(z.string().max(64), z.json()).optional(),
   pid: ordinal,
 });
 
@@ -157,7 +159,7 @@ export const workerMessage = z.discriminatedUnion('t', [
   }),
   /** Log bytes of one attempt, as UTF-8 text, masked. `offset` counts bytes from the attempt's start. */
   z.object({ t: z.literal('log'), ...lease, offset: count, stream: z.enum(['out', 'err']), text: z.string().max(65_536) }),
-  /** Slots, labels or fingerprint changed. */
+  /** Slots, labels, fingerprint or machine changed. */
   z.object({ t: z.literal('registered'), registration }),
   /** The worker ends on purpose: whatever it still holds is given back. */
   z.object({ t: z.literal('goodbye'), reason: text }),

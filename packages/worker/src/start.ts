@@ -52,6 +52,11 @@ export interface WorkerSettings {
    * five seconds. A run of another state is given back. Default: what `fingerprint` says is taken to be true for ever.
    */
   readonly rereadFingerprint?: () => Promise<Fingerprint>;
+  /**
+   * Asks the machine what it is, as plain data: once the worker has dialled, and every ten minutes. What differs is registered
+   * anew. Default: nobody knows, and only tasks without requirements come here.
+   */
+  readonly probeMachine?: () => Promise<Readonly<Record<string, Json>>>;
   readonly policy: WorkerPolicy;
   /** A suite whose hosts start at once, on every slot: its first tests need not wait for the runner. */
   readonly prewarm?: { readonly suite: SuiteSpec; readonly cwd: string; readonly env: Readonly<Record<string, string>> };
@@ -117,6 +122,9 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   let guard: CheckoutGuard | undefined;
 
   let links: FailoverLinks | undefined;
+  let registration = registrationOf(settings);
+  let closed = false;
+  let cancelProbe: (() => void) | undefined;
   const stats = new ConnectionStats();
   let reportDeath: (() => void) | undefined;
 
@@ -204,9 +212,31 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
       changed(found, problem) {
         if (found) settings.log('info', 'checkout.changed', { commit: found.commit, dirty: found.dirty });
         else settings.log('warn', 'checkout.unreadable', { problem });
-        driver.offer({ kind: 'registrationChanged', registration: registrationOf({ ...settings, fingerprint: found }) });
+        const { fingerprint: _former, ...rest } = registration;
+        register(found ? { ...rest, fingerprint: { ...found } } : rest);
       },
     });
+  }
+
+  function register(next: Registration): void {
+    registration = next;
+    driver.offer({ kind: 'registrationChanged', registration });
+  }
+
+  /** The dial does not wait for it: tools may take seconds. */
+  async function keepProbing(): Promise<void> {
+    if (!settings.probeMachine) return;
+    try {
+      const machine = await settings.probeMachine();
+      if (closed) return;
+      if (JSON.stringify(machine) !== JSON.stringify(registration.machine)) {
+        settings.log('info', 'machine.probed', { facts: JSON.stringify(machine).length });
+        register({ ...registration, machine: machine as NonNullable<Registration['machine']> });
+      }
+    } catch (error) {
+      settings.log('warn', 'machine.notProbed', { error: errorText(error) });
+    }
+    if (!closed) cancelProbe = nodeTimers.set(PROBE_EVERY, () => void keepProbing());
   }
 
   function end(how: WorkerEnd): void {
@@ -225,6 +255,8 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
 
   async function close(): Promise<void> {
     guard?.close();
+    closed = true;
+    cancelProbe?.();
     await executor.close();
     spool.close();
     links?.closeAll(1000, 'the worker ends');
@@ -251,7 +283,7 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
       {
         id: settings.id,
         incarnation: life,
-        registration: registrationOf(settings),
+        registration,
         credential: credentialOf(token),
         recovered: spool.recovered,
       },
@@ -270,6 +302,7 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
     });
     guard = guardCheckout(settings);
     driver.offer({ kind: 'started' });
+    void keepProbing();
     return {
       id: settings.id,
       incarnation: life,
@@ -307,9 +340,7 @@ const credentialOf = (token: string): Credential => {
   return parsed ? { key: parsed.keyId, secret: parsed.secret } : { key: 'none', secret: token };
 };
 
-const registrationOf = (
-  settings: Omit<WorkerSettings, 'fingerprint'> & { readonly fingerprint?: Fingerprint | undefined },
-): Registration => ({
+const registrationOf = (settings: WorkerSettings): Registration => ({
   name: settings.name,
   slots: settings.slots,
   labels: { ...settings.labels },
@@ -318,3 +349,4 @@ const registrationOf = (
 });
 
 const REREAD_EVERY = durationMs(5000);
+const PROBE_EVERY = durationMs(600_000);

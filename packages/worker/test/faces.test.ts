@@ -108,3 +108,34 @@ test('worker: two coordinators given, nobody at the first -> it works with the s
   worker.stop('enough');
   expect(await worker.ended).toMatchObject({ code: 0 });
 });
+
+test('worker: the machine is probed after the dial -> registered anew', async () => {
+  const { coordinator, client, token } = await startRig();
+  const probed = Promise.withResolvers<Readonly<Record<string, string>>>();
+  const events: string[] = [];
+  const opened = Promise.withResolvers<void>();
+  const registered = Promise.withResolvers<void>();
+  const worker = startWorker({
+    url: coordinator.url,
+    token,
+    id: workerId('w_probed'),
+    name: 'probed',
+    slots: 1,
+    labels: {},
+    root: newFolder(),
+    probeMachine: () => probed.promise,
+    policy: { commands: [] },
+    log(_level, event) {
+      events.push(event);
+      if (event === 'session.opened') opened.resolve();
+      if (event === 'worker.registrationChanged') registered.resolve();
+    },
+  });
+  await opened.promise;
+  probed.resolve({ os: 'linux' });
+  await registered.promise;
+  expect(events.filter((event) => event === 'machine.probed')).toHaveLength(1);
+  expect((await client.status()).workers).toMatchObject([{ name: 'probed', state: 'connected' }]);
+  worker.stop('enough');
+  expect(await worker.ended).toMatchObject({ code: 0 });
+});
