@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { parseToken } from '@holdfast/auth';
 import { createExecutor, type WorkerPolicy } from '@holdfast/executor';
-import { createRandom, drive, type Driver, durationMs, errorText } from '@holdfast/kernel';
+import { createRandom, drive, type Driver, durationMs, errorText, type MonoMs } from '@holdfast/kernel';
 import { nodeClock, nodeEntropy, nodeMac, nodeTimers } from '@holdfast/kernel/node';
 import {
   type Fingerprint,
@@ -126,6 +126,8 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   let closed = false;
   let cancelProbe: (() => void) | undefined;
   const stats = new ConnectionStats();
+  /** Results and checkpoints that wait for their commit. */
+  const offeredAt = new Map<string, MonoMs>();
   let reportDeath: (() => void) | undefined;
 
   const teardownFailed = (reason: string): void => {
@@ -164,8 +166,10 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
         return executor.pause(effect.lease, effect.paused);
       case 'spool':
         if (effect.key.includes('/')) stats.checkpointCreated();
+        offeredAt.set(effect.key, nodeClock.mono());
         return spool.perform(effect);
       case 'unspool':
+        settled(effect.key);
         return spool.perform(effect);
       case 'connectionChanged':
         connectionChanged(effect.connected);
@@ -182,6 +186,13 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
       case 'ended':
         return end({ code: effect.code, reason: effect.reason });
     }
+  }
+
+  /** From the end of the attempt to the commit: what a result has waited. */
+  function settled(key: string): void {
+    const at = offeredAt.get(key);
+    offeredAt.delete(key);
+    if (at !== undefined) stats.messageSettled(nodeClock.mono() - at);
   }
 
   /** The reaper tells a death to the coordinator that the worker was last connected with. */
@@ -266,7 +277,10 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
     const { token, tls } = endpoint;
     const trust = tls ? { tls } : {};
     const urls = [endpoint.url].flat().map(linkUrl);
-    const set = createFailoverLinks({ urls, ...trust }, (input) => driver.offer(input));
+    const set = createFailoverLinks({ urls, ...trust }, (input, bytes) => {
+      if (bytes > 0) stats.messageReceived(bytes);
+      driver.offer(input);
+    });
     links = set;
     reportDeath = () =>
       executor.reportDeathTo({

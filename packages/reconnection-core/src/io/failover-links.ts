@@ -26,8 +26,8 @@ export interface FailoverLinks {
   closeAll(code: number, reason: string): void;
 }
 
-/** Creates the links of a session; `offer` takes what happens to them. Errors: `RECONNECTION_NO_URL`. */
-export function createFailoverLinks(options: FailoverLinksOptions, offer: (input: LinkInput) => void): FailoverLinks {
+/** Creates the links of a session; `offer` takes what happens to them, and of a frame its length. Errors: `RECONNECTION_NO_URL`. */
+export function createFailoverLinks(options: FailoverLinksOptions, offer: (input: LinkInput, bytes: number) => void): FailoverLinks {
   const { urls, dialer = webSocketDialer, ...dialling } = options;
   const failover = createFailover(urls);
   const links = new Map<number, Link>();
@@ -45,18 +45,18 @@ export function createFailoverLinks(options: FailoverLinksOptions, offer: (input
     const dialled = dialer.dial(
       { ...dialling, url },
       {
-        opened: () => offer({ kind: 'linkOpened', link, exposed: dialer.isExposed(url) }),
+        opened: () => offer({ kind: 'linkOpened', link, exposed: dialer.isExposed(url) }, 0),
         failed(reason, terminal, code) {
           const final = leave(terminal);
-          offer({ kind: 'dialFailed', link, reason: urls.length > 1 ? `${url}: ${reason}` : reason, terminal: final, code });
+          offer({ kind: 'dialFailed', link, reason: urls.length > 1 ? `${url}: ${reason}` : reason, terminal: final, code }, 0);
         },
-        frame: (frame) => offer({ kind: 'frameReceived', link, frame }),
-        rubbish: (reason) => offer({ kind: 'rubbishReceived', link, reason }),
+        frame: (frame, text) => offer({ kind: 'frameReceived', link, frame }, text.length),
+        rubbish: (reason) => offer({ kind: 'rubbishReceived', link, reason }, 0),
         closed(code, reason) {
           const refused = REFUSALS.has(code);
           const final = leave(refused);
           // Another coordinator may welcome what this one refuses.
-          offer({ kind: 'linkClosed', link, code: refused && !final ? ABNORMAL : code, reason });
+          offer({ kind: 'linkClosed', link, code: refused && !final ? ABNORMAL : code, reason }, 0);
         },
       },
     );
