@@ -14,8 +14,8 @@ import type { Duplex } from 'node:stream';
 import { covers, type Principal } from '@holdfast/auth';
 import type { CoordinatorInput } from '@holdfast/coordinator-core';
 import { nodeEntropy } from '@holdfast/kernel/node';
-import { CLOSE, LIMITS, SEAL_LENGTH, SUBPROTOCOL, WORKER_PATH } from '@holdfast/protocol';
-import { attachLink, type AttachHandlers, isExposedSocket, type Link as WireLink } from '@holdfast/reconnection-core/ws';
+import { CLOSE, SUBPROTOCOL, WORKER_PATH } from '@holdfast/protocol';
+import { attachLink, type AttachHandlers, isExposedSocket, type Link as WireLink, SOCKET_OPTIONS } from '@holdfast/reconnection-core/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { rawProblem } from './http/problem.ts';
 import type { Logger } from './process-log.ts';
@@ -65,10 +65,7 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: LIMITS.frameBytesMax + SEAL_LENGTH,
-    maxFragments: LIMITS.fragmentsMax,
-    maxBufferedChunks: 1024,
+    ...SOCKET_OPTIONS,
     // An unknown protocol is answered as offered and closed 4426: a refusal that every client can read.
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : ([...offered][0] ?? false)),
   });

@@ -157,6 +157,19 @@ test('blackhole upstream -> the server hears nothing, what it says arrives; remo
   expect(await ends).toEqual([true, true]);
 });
 
+test('blackhole upstream, the server ends first, then the client leaves -> nothing is left open', async () => {
+  const server = Promise.withResolvers<Socket>();
+  const { proxy, dial } = await proxyTo(await upstreamOf((socket) => server.resolve(socket.resume())));
+  const client = await dial();
+  const peer = await server.promise;
+  proxy.addToxic({ type: 'blackhole', stream: 'upstream' });
+  const heard = once(client.resume(), 'end');
+  peer.end();
+  await heard;
+  client.destroy();
+  await expect.poll(() => proxy.connections()).toBe(0);
+});
+
 test('half_open upstream -> the client is reset, the server stays connected to nobody until it leaves by itself', async () => {
   const server = Promise.withResolvers<Socket>();
   const { proxy, events, dial } = await proxyTo(await upstreamOf((socket) => server.resolve(socket.resume())));

@@ -35,7 +35,7 @@ export interface Link {
   readonly congested: boolean;
 }
 
-/** `ws` options of both ends. `closeTimeout` and `maxBufferedChunks` are missing from the published types. */
+/** `ws` options of both ends: frames, fragments and the wait for an answer to close are bounded. `closeTimeout` and `maxBufferedChunks` are missing from the published types. */
 export const SOCKET_OPTIONS = {
   perMessageDeflate: false,
   maxPayload: LIMITS.frameBytesMax + SEAL_LENGTH,

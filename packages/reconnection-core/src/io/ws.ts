@@ -11,4 +11,4 @@ export {
 export { dialLink, type DialHandlers, type DialOptions, isExposed } from './dial-link.ts';
 export { createFailoverLinks, type FailoverLinks, type FailoverLinksOptions } from './failover-links.ts';
 export { type Dialer, webSocketDialer } from './link-ports.ts';
-export type { Link, LinkHandlers } from './link.ts';
+export { type Link, type LinkHandlers, SOCKET_OPTIONS } from './link.ts';

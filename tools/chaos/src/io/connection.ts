@@ -124,6 +124,8 @@ export function openConnection(client: Socket, options: ConnectionOptions): Conn
       if (failed && !each.deaf) each.driver?.offer({ kind: 'broke' });
       const back = each === ways[0] ? ways[1] : ways[0];
       back.deaf = true;
+      // Whoever has said its last word and has nobody left to hear is done, too.
+      if (back.source()?.readableEnded) back.source()?.destroySoon();
       balance(back);
       finish();
     });

@@ -40,6 +40,8 @@ export interface StartOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** A Node program to start instead of the command. */
+  readonly program?: string;
 }
 
 /** Runs `body` in a new sandbox whose project holds `files`. */
@@ -86,7 +88,7 @@ function createSandbox(folder: string, census: Census): Sandbox {
     NO_COLOR: '1',
   };
   const start: Sandbox['start'] = (args, options = {}) =>
-    startCommand(process.execPath, [PROGRAM, ...args], {
+    startCommand(process.execPath, [options.program ?? PROGRAM, ...args], {
       cwd: options.cwd ?? project,
       env: { ...env, ...options.env },
       beforeKill: () => void census.take(),
