@@ -4,7 +4,15 @@ import { expect, test } from 'vitest';
 import { runIs } from './sandbox/api.ts';
 import { until } from './sandbox/condition.ts';
 import { startFleet, stopAll } from './sandbox/fleet.ts';
-import { expectAllOnce, expectGapsExplicit, logOf, type ProxiedWorker, SEED, workBehindProxy } from './sandbox/network.ts';
+import {
+  expectAllOnce,
+  expectGapsExplicit,
+  logOf,
+  type ProxiedWorker,
+  SEED,
+  type TaskHistory,
+  workBehindProxy,
+} from './sandbox/network.ts';
 import { inSandbox, type Sandbox } from './sandbox/sandbox.ts';
 
 /** How hard each fault hits, so that it shows within a second or two of heartbeats. */
@@ -133,9 +141,7 @@ test('a silent partition at the defaults -> suspected, lease expired, granted to
     const from = Date.now();
     for (const stream of ['upstream', 'downstream'] as const satisfies readonly Stream[]) proxy.addToxic({ type: 'blackhole', stream });
     await box.gates.arrived('part', 2);
-    const [task] = (await Promise.all([fleet.api.get<{ attemptRows: { grantedWall: number }[] }>(`/api/v1/runs/${run}/tasks/1`)])) as [
-      { attemptRows: { grantedWall: number }[] },
-    ];
+    const task = await fleet.api.get<TaskHistory>(`/api/v1/runs/${run}/tasks/1`);
     await annotate(`silent_partition_noticed_ms ${task.attemptRows[1]!.grantedWall - from} (TTL + 0.5 s: 10500)`);
     proxy.clear();
     await fleet.connected('cut', 'idle');
