@@ -1,7 +1,6 @@
 /** `holdfast coordinator` and `holdfast worker` with bad input: refused with a clear message and the right exit code. */
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -10,7 +9,8 @@ import { expect, test } from 'vitest';
 import { within } from './sandbox/condition.ts';
 import { startFleet, stopAll } from './sandbox/fleet.ts';
 import { readReport } from './sandbox/report.ts';
-import { git, inSandbox, type Sandbox } from './sandbox/sandbox.ts';
+import { certificates } from './sandbox/certificates.ts';
+import { git, inSandbox } from './sandbox/sandbox.ts';
 import { nodeSuite, nodeTest } from './sandbox/suites.ts';
 
 const NODE = ['node', '--test'];
@@ -244,36 +244,6 @@ function makeNewer(store: DatabaseSync, version: number, tables: readonly { name
   );
   store.prepare(`INSERT INTO ${table.name} VALUES (${values.map(() => '?').join(', ')})`).run(...values);
   return true;
-}
-
-/** An authority, and a certificate of it for 127.0.0.1, as PEM files. */
-function certificates(box: Sandbox): { readonly ca: string; readonly cert: string; readonly key: string } {
-  const folder = join(box.folder, 'tls');
-  mkdirSync(folder);
-  const at = (name: string): string => join(folder, name);
-  const openssl = (...args: string[]): void => void execFileSync('openssl', args, { stdio: 'pipe', timeout: 20_000 });
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-  openssl('req', '-x509', ...curve, '-keyout', at('ca.key'), '-out', at('ca.pem'), '-subj', '/CN=Test authority');
-  openssl(
-    'req',
-    '-x509',
-    ...curve,
-    '-keyout',
-    at('key.pem'),
-    '-out',
-    at('cert.pem'),
-    '-subj',
-    '/CN=127.0.0.1',
-    '-addext',
-    'subjectAltName=IP:127.0.0.1',
-    '-addext',
-    'basicConstraints=critical,CA:FALSE',
-    '-CA',
-    at('ca.pem'),
-    '-CAkey',
-    at('ca.key'),
-  );
-  return { ca: at('ca.pem'), cert: at('cert.pem'), key: at('key.pem') };
 }
 
 test('worker: a certificate that is not trusted -> says so, calls again in case it is renewed, and ends when told to', async () => {

@@ -30,12 +30,16 @@ export interface WorkOptions {
   readonly args?: readonly string[];
   /** Where it dials; default: the coordinator itself. */
   readonly connect?: string;
+  /** The host that it works on. */
+  readonly prefix?: readonly string[];
 }
 
 export interface FleetOptions {
   readonly ca?: string;
   /** Heartbeats of 0.3 s and leases of 2 s, for faults that must be noticed: what is read of time is then order, not length. */
   readonly quick?: boolean;
+  /** The host that it serves on, and its address as this process reaches it. */
+  readonly on?: { readonly prefix: readonly string[]; readonly address: string };
 }
 
 interface Status {
@@ -43,17 +47,20 @@ interface Status {
 }
 
 /** Starts a coordinator; `args` are further flags, `ca` is the file of the authority that those who call it trust. */
-export async function startFleet(box: Sandbox, args: readonly string[] = [], { ca, quick }: FleetOptions = {}): Promise<Fleet> {
+export async function startFleet(box: Sandbox, args: readonly string[] = [], { ca, quick, on }: FleetOptions = {}): Promise<Fleet> {
   const trust = ca === undefined ? [] : ['--tls-ca', ca];
   const data = join(box.folder, 'coordinator');
   const serve = async (listen: string): Promise<{ command: StartedCommand; url: string }> => {
     const command = quick
       ? box.start([data, new URL(`http://${listen}`).port || '0'], { cwd: box.folder, program: QUICK })
-      : box.start(['coordinator', '--listen', listen, '--data', data, '--json', ...args], { cwd: box.folder });
+      : box.start(['coordinator', '--listen', listen, '--data', data, '--json', ...args], {
+          cwd: box.folder,
+          ...(on && { prefix: on.prefix }),
+        });
     const [, url = ''] = await command.said(/"url":"([^"]+)"/);
     return { command, url };
   };
-  let { command, url } = await serve('127.0.0.1:0');
+  let { command, url } = await serve(`${on?.address ?? '127.0.0.1'}:0`);
   const admin = readFileSync(join(data, 'admin.token'), 'utf8').trim();
   const api = createApi(url, admin, ca);
   const token = async (...scopes: string[]): Promise<string> =>
@@ -82,11 +89,12 @@ export async function startFleet(box: Sandbox, args: readonly string[] = [], { c
     async restart() {
       ({ command } = await serve(new URL(url).host));
     },
-    async work(name, { cwd = box.project, slots = 1, args: more = [], connect = url } = {}) {
+    async work(name, { cwd = box.project, slots = 1, args: more = [], connect = url, prefix } = {}) {
       const worker = box.start(
         ['worker', '--connect', connect, '--name', name, '--slots', String(slots), '--data', join(box.folder, name), ...trust, ...more],
         {
           cwd,
+          ...(prefix && { prefix }),
           env: { HOLDFAST_TOKEN: await token('worker:register') },
         },
       );

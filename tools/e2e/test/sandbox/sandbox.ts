@@ -42,6 +42,8 @@ export interface StartOptions {
   readonly input?: string;
   /** A Node program to start instead of the command. */
   readonly program?: string;
+  /** What to put before the command: `ip netns exec NAME`. */
+  readonly prefix?: readonly string[];
 }
 
 /** Runs `body` in a new sandbox whose project holds `files`. */
@@ -87,13 +89,15 @@ function createSandbox(folder: string, census: Census): Sandbox {
     LANG: 'C.UTF-8',
     NO_COLOR: '1',
   };
-  const start: Sandbox['start'] = (args, options = {}) =>
-    startCommand(process.execPath, [options.program ?? PROGRAM, ...args], {
+  const start: Sandbox['start'] = (args, options = {}) => {
+    const [file = '', ...words] = [...(options.prefix ?? []), process.execPath, options.program ?? PROGRAM, ...args];
+    return startCommand(file, words, {
       cwd: options.cwd ?? project,
       env: { ...env, ...options.env },
       beforeKill: () => void census.take(),
       ...(options.input === undefined ? {} : { input: options.input }),
     });
+  };
   return {
     folder,
     project,
