@@ -170,6 +170,16 @@ test('blackhole upstream, the server ends first, then the client leaves -> nothi
   await expect.poll(() => proxy.connections()).toBe(0);
 });
 
+test('both ends have closed while the proxy still holds what one of them said -> it arrives', async () => {
+  const sent = random(50_000);
+  const { proxy, dial } = await proxyTo(await upstreamOf((socket) => void socket.resume().end(sent)));
+  proxy.addToxic({ type: 'latency', attributes: { latency: 200 } });
+  const client = await dial();
+  client.end();
+  expect((await read(client)).equals(sent)).toBe(true);
+  await expect.poll(() => proxy.connections()).toBe(0);
+});
+
 test('half_open upstream -> the client is reset, the server stays connected to nobody until it leaves by itself', async () => {
   const server = Promise.withResolvers<Socket>();
   const { proxy, events, dial } = await proxyTo(await upstreamOf((socket) => server.resolve(socket.resume())));

@@ -83,6 +83,12 @@ export function openConnection(client: Socket, options: ConnectionOptions): Conn
     else if (!full && source.isPaused() && server && !server.connecting) source.resume();
   };
 
+  /** Whoever has said its last word, and to whom nothing will come any more, is done. */
+  const settle = (each: Way): void => {
+    const target = each.target();
+    if (each.source()?.closed && target?.readableEnded && each.pipe.deadline() === undefined) target.destroySoon();
+  };
+
   const perform = (each: Way, effect: PipeEffect): void => {
     const [source, target] = [each.source(), each.target()];
     if (effect.kind === 'write') {
@@ -124,9 +130,9 @@ export function openConnection(client: Socket, options: ConnectionOptions): Conn
       if (failed && !each.deaf) each.driver?.offer({ kind: 'broke' });
       const back = each === ways[0] ? ways[1] : ways[0];
       back.deaf = true;
-      // Whoever has said its last word and has nobody left to hear is done, too.
-      if (back.source()?.readableEnded) back.source()?.destroySoon();
       balance(back);
+      // After the turn that handles what this socket has said last.
+      nodeTimers.soon(() => settle(each));
       finish();
     });
     socket.on('drain', () => balance(each === ways[0] ? ways[1] : ways[0]));
@@ -158,7 +164,10 @@ export function openConnection(client: Socket, options: ConnectionOptions): Conn
         server?.destroy();
         throw error;
       },
-      turnEnded: () => balance(each),
+      turnEnded() {
+        balance(each);
+        settle(each);
+      },
     });
   }
   if (!client.destroyed) dial();
