@@ -42,4 +42,7 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   API_REFUSED: EXIT.usage,
   ADAPTER_UNUSABLE: EXIT.usage,
   STORE_LOCKED: 75,
+  CHAOS_ADDRESS: EXIT.usage,
+  CHAOS_BAD_REQUEST: EXIT.usage,
+  CHAOS_LISTEN: 78,
 };
