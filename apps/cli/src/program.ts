@@ -28,6 +28,7 @@ function createProgram(): Command {
     .exitOverride()
     .addHelpText('after', HELP_AFTER);
   addRun(program);
+  addPlan(program);
   addResume(program);
   addServers(program);
   addInspection(program);
@@ -52,6 +53,8 @@ function addRun(program: Command): void {
     .option('--timeout <duration>', 'longest duration of one file, such as 90s or 5m; default: no limit')
     .option('--fail-fast', 'cancel what is left after the first failed file')
     .option('--last-failed', 'only what failed in its last run')
+    .option('--shard <i/n>', 'one part of several, balanced by earlier durations, without any coordinator')
+    .option('--history <file>', "file in which durations are kept, for a cache of CI; default: in the project's cache")
     .option('--env <name=value>', 'a variable for every process; may be repeated', collect)
     .option('--reporter <names>', 'pretty, json (events on standard output), junit; separated by commas', split)
     .option('--out <folder>', "folder for the reports; default: the run's own, in the cache")
@@ -69,6 +72,28 @@ function addRun(program: Command): void {
       const { runVerb } = await import('./verbs/run.ts');
       const flags = { commands, modules, results, lastFailed: lastFailed === true, json: json === true, logs: logs === true } as never;
       process.exitCode = await runVerb(command, flags, settings, io);
+    });
+}
+
+function addPlan(program: Command): void {
+  program
+    .command('plan')
+    .description('show how a run would be spread and how long it would take, without running anything')
+    .argument('[command...]', 'as for run')
+    .option('--workers <n>', 'on so many workers; default: one per core')
+    .option('--files <glob>', 'as for run', collect)
+    .option('--commands <file>', 'as for run')
+    .option('--modules <glob>', 'as for run', collect)
+    .option('--last-failed', 'only what failed in its last run')
+    .option('--shard <i/n>', 'one part of several')
+    .option('--history <file>', "file in which durations are kept; default: in the project's cache")
+    .option('--config <file>', 'configuration file; default as for run')
+    .option('--json', 'print every step as JSON')
+    .action(async (command: string[], options: Record<string, unknown>) => {
+      const { commands, modules, lastFailed, json, ...settings } = options;
+      const { planVerb } = await import('./verbs/plan.ts');
+      const flags = { commands, modules, lastFailed: lastFailed === true, json: json === true } as never;
+      process.exitCode = await planVerb(command, flags, settings, io);
     });
 }
 

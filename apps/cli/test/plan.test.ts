@@ -126,3 +126,34 @@ test('--modules -> one module task per file', async () => {
     code: 'NOTHING_TO_RUN',
   });
 });
+
+test('--shard: the parts of any number of machines -> every file once, balanced by what is known', async () => {
+  const files = ['a.js', 'b.js', 'c.js', 'd.js', 'e.js'];
+  const cwd = newPlace(Object.fromEntries(files.map((file) => [file, ''])));
+  const known = history([
+    ['a.js', 'passed', 100],
+    ['b.js', 'passed', 60],
+    ['c.js', 'passed', 40],
+    ['d.js', 'passed', 1],
+  ]);
+  const part = async (index: number, count: number): Promise<string[]> => {
+    const { tasks } = await planRun(options({ cwd, files: ['*.js'], command: ['node', '{file}'], shard: { index, count } })).tasks(known);
+    return tasks.map((task) => task.name);
+  };
+  // E.js is unknown and counts as the median.
+  expect([await part(1, 2), await part(2, 2)]).toEqual([
+    ['a.js', 'c.js'],
+    ['b.js', 'e.js', 'd.js'],
+  ]);
+  const parts = await Promise.all([1, 2, 3, 4, 5].map((index) => part(index, 5)));
+  expect(parts.flat().toSorted()).toEqual(files);
+  expect(parts.every((names) => names.length === 1)).toBe(true);
+  await expect(part(1, 6)).rejects.toMatchObject({ code: 'NOTHING_TO_RUN', details: { exitCode: 5 } });
+});
+
+test('--shard: one command twice in a list -> both are run, each by one machine', async () => {
+  const cwd = newPlace({ list: 'node -v\nnode -v\n' });
+  const part = async (index: number): Promise<number> =>
+    (await planRun(options({ cwd, commands: 'list', shard: { index, count: 2 } })).tasks(EMPTY_HISTORY)).tasks.length;
+  expect([await part(1), await part(2)]).toEqual([1, 1]);
+});

@@ -1,5 +1,5 @@
 export { checkConfig, CONFIG_SCHEMA } from './check.ts';
-export { type InputOf, type Kind, parseBytes, type ValueOf } from './kinds.ts';
+export { type InputOf, type Kind, parseBytes, type Shard, type ValueOf } from './kinds.ts';
 export { CONFIG_EXIT_CODE, type Mistake } from './mistakes.ts';
 export { editDistance, nearest } from './nearest.ts';
 export { flagOf, type Origin, type Resolved, resolveSettings, type SettingsSources, variableOf } from './resolve.ts';

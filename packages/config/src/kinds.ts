@@ -55,6 +55,25 @@ export function bytes(): Kind<number, string | number> {
   return { schema, words: 'a size such as 512MiB or 16GiB, or a whole number of bytes', fromText: (value) => value };
 }
 
+/** One part of several: `2/5` is the second of five. */
+export interface Shard {
+  /** From 1. */
+  readonly index: number;
+  readonly count: number;
+}
+
+/** A part of a run: `i/n` with 1 ≤ i ≤ n ≤ 1000. */
+export function shard(): Kind<Shard, string> {
+  const schema = z.string().transform((value, context): Shard => {
+    const match = /^(\d{1,4})\/(\d{1,4})$/.exec(value);
+    const [index, count] = [Number(match?.[1]), Number(match?.[2])];
+    if (match && index >= 1 && index <= count && count <= 1000) return { index, count };
+    context.addIssue({ code: 'custom', message: 'not a part' });
+    return { index: 1, count: 1 };
+  });
+  return { schema, words: 'a part such as 2/5, the second of five', fromText: (value) => value };
+}
+
 /** One of a few words. */
 export function oneOf<const Word extends string>(words: readonly [Word, ...Word[]]): Kind<Word> {
   return { schema: z.enum(words), words: `one of ${words.join(', ')}`, fromText: (value) => value };

@@ -1,5 +1,19 @@
 /** Every setting of every command: its kind, its default and what it is for. The one list behind file, variables and flags. */
-import { bytes, duration, fields, flag, type InputOf, integer, type Kind, list, oneOf, record, text, type ValueOf } from './kinds.ts';
+import {
+  bytes,
+  duration,
+  fields,
+  flag,
+  type InputOf,
+  integer,
+  type Kind,
+  list,
+  oneOf,
+  record,
+  shard,
+  text,
+  type ValueOf,
+} from './kinds.ts';
 
 /** One setting: what it may hold and what holds when nobody says anything. */
 export interface Setting<K extends Kind<unknown, unknown>, Default extends ValueOf<K> | undefined = ValueOf<K> | undefined> {
@@ -39,6 +53,10 @@ export const RUN_SETTINGS = {
   env: optional(record(), 'variables that every task gets'),
   /** Test files or globs; default: what the runner finds. */
   files: optional(list(), 'test files or globs; default: what the runner finds'),
+  /** One part of several, balanced by earlier durations; each machine of a CI job runs another. */
+  shard: optional(shard(), 'one part of several, such as 2/5; balanced by earlier durations'),
+  /** Where durations are kept, for caches of CI; default: in the project's cache. */
+  history: optional(text('a file'), "file in which durations are kept; default: in the project's cache"),
   /** The coordinator's address; absent: a coordinator is started for this run. */
   connect: optional(text('an address such as wss://host:port'), 'address of the coordinator; absent: one is started for this run'),
   /** A token in clear; prefer `tokenFile`. */

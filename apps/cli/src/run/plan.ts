@@ -1,9 +1,11 @@
 /** From what was typed to what will run: a suite of a known runner, one command per file, a list of commands, or modules. */
 import { resolve } from 'node:path';
 import type { TaskInput } from '@holdfast/client';
+import type { Shard } from '@holdfast/config';
 import { CodedError } from '@holdfast/kernel';
 import { type RunSpec, type SuiteSpec, type TestUnit, unitText } from '@holdfast/model';
 import { type DurationHistory, lastFailed, orderLongestFirst, predict } from '@holdfast/results';
+import { splitEvenly } from '@holdfast/scheduler';
 import { ADAPTERS, joinWords, perFileCommand, readCommandList, recogniseCommand } from '@holdfast/test-adapters';
 import { expandFiles } from '@holdfast/test-adapters/files';
 import { listUnits, readProject } from '@holdfast/test-adapters/host';
@@ -24,6 +26,8 @@ export interface PlanOptions {
   readonly retries: number;
   readonly timeoutMs: number;
   readonly lastFailed: boolean;
+  /** Absent: everything. */
+  readonly shard?: Shard | undefined;
   /** The whole environment of the runner when it lists. */
   readonly processEnv: Readonly<Record<string, string | undefined>>;
 }
@@ -95,7 +99,7 @@ function planSuite(options: PlanOptions): Plan {
         if (!allowed) throw nothingToRun(`${typed} finds no test files in ${cwd}`);
         return { tasks: [], runner, notes: [...notes, `${typed} finds no test files, and says that this is fine`] };
       }
-      const left = onlyLastFailed(options, history, units, unitText);
+      const left = chosenOf(options, history, units, unitText);
       const predicted = (unit: TestUnit): number | undefined => predict(history, unit);
       return {
         runner,
@@ -129,7 +133,7 @@ function planGlobs(
     async tasks(history) {
       const files = await expandFiles(globs, options.cwd);
       if (files.length === 0) throw nothingToRun(`no file matches ${globs.join(', ')} in ${options.cwd}`);
-      const units = onlyLastFailed(options, history, files, (file) => file).map((file) => ({ file }));
+      const units = chosenOf(options, history, files, (file) => file).map((file) => ({ file }));
       const predicted = (unit: TestUnit): number | undefined => predict(history, unit);
       const tasks = orderLongestFirst(units, predicted).map((unit, index) =>
         taskInput(options, unit.file, body(unit.file, index + 1), predicted(unit)),
@@ -147,7 +151,7 @@ function planList(options: PlanOptions, source: string): Plan {
       const list = readCommandList(text);
       if (!list.ok) throw usageError(`read ${source === '-' ? 'the commands on standard input' : source}: ${list.problem}`);
       if (list.value.length === 0) throw nothingToRun(`${source} holds no command`);
-      const commands = onlyLastFailed(options, history, list.value, (each) => joinWords(each.argv));
+      const commands = chosenOf(options, history, list.value, (each) => joinWords(each.argv));
       return {
         runner: 'a list of commands',
         notes: [],
@@ -186,12 +190,30 @@ const taskInput = (options: PlanOptions, name: string, body: TaskInput['body'], 
   predictedMs: predictedMs ?? 0,
 });
 
-function onlyLastFailed<Item>(options: PlanOptions, history: DurationHistory, items: readonly Item[], key: (item: Item) => string): Item[] {
-  if (!options.lastFailed) return [...items];
-  const failed = new Set(lastFailed(history));
-  const left = items.filter((item) => failed.has(key(item)));
+/** What of all that was listed is asked for: what failed last, and of that the one part. */
+function chosenOf<Item>(options: PlanOptions, history: DurationHistory, items: readonly Item[], key: (item: Item) => string): Item[] {
+  const failed = options.lastFailed ? new Set(lastFailed(history)) : undefined;
+  const left = items.filter((item) => failed?.has(key(item)) ?? true);
   if (left.length === 0) throw nothingToRun('nothing of this failed in its last run');
-  return left;
+  return options.shard ? partOf(options.shard, history, left, key) : left;
+}
+
+/** The same history gives the same parts on every machine, whatever the order in which its runner lists. */
+function partOf<Item>({ index, count }: Shard, history: DurationHistory, items: readonly Item[], key: (item: Item) => string): Item[] {
+  if (items.length < count) throw nothingToRun(`--shard ${index}/${count}: there are only ${items.length} files, and no part may be empty`);
+  const known = items.map((item) => predict(history, key(item)));
+  const typical = known.filter((ms) => ms !== undefined).sort((a, b) => a - b);
+  const prior = typical[typical.length >> 1] ?? 1;
+  // One command may stand in a list twice: its number tells the copies apart.
+  const copies = new Map<string, number>();
+  const ids = items.map((item) => {
+    const copy = (copies.get(key(item)) ?? 0) + 1;
+    copies.set(key(item), copy);
+    return `${key(item)} ${copy}`;
+  });
+  const work = ids.map((id, n) => ({ id, durationMs: known[n] ?? prior }));
+  const part = new Set(splitEvenly(work, count)[index - 1]!.ids);
+  return items.filter((_, n) => part.has(ids[n]!));
 }
 
 function nothingToRun(reason: string): CodedError {

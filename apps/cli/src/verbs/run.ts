@@ -33,10 +33,23 @@ export interface RunFlags {
 /** Resolves with the exit code. */
 export async function runVerb(command: readonly string[], flags: RunFlags, settingFlags: SettingFlags, io: Console): Promise<number> {
   const settings = await runSettings(settingFlags);
-  const cwd = process.cwd();
-  const plan = planRun({
+  const plan = planFor(command, flags, settings);
+  const cache = cacheFolder(projectFolder(process.cwd()));
+  const { history, note } = readHistory(cache, settings.history);
+  tellNotes(io, [...plan.notes, ...(note === undefined ? [] : [note])]);
+  const session: Session = { settings, flags, plan, cache, history, io, startedAt: new Date(), command };
+  return settings.connect === undefined ? runHere(session) : runThere(session, settingFlags);
+}
+
+/** What the command line asks to be run, here. Errors: those of `planRun`. */
+export const planFor = (
+  command: readonly string[],
+  flags: Pick<RunFlags, 'commands' | 'modules' | 'results' | 'lastFailed'>,
+  settings: RunSettings,
+): Plan =>
+  planRun({
     command,
-    cwd,
+    cwd: process.cwd(),
     files: settings.files,
     commands: flags.commands,
     modules: flags.modules,
@@ -45,14 +58,9 @@ export async function runVerb(command: readonly string[], flags: RunFlags, setti
     retries: settings.retries,
     timeoutMs: settings.timeout,
     lastFailed: flags.lastFailed,
+    shard: settings.shard,
     processEnv: process.env,
   });
-  const cache = cacheFolder(projectFolder(cwd));
-  const { history, note } = readHistory(cache);
-  tellNotes(io, [...plan.notes, ...(note === undefined ? [] : [note])]);
-  const session: Session = { settings, flags, plan, cache, history, io, startedAt: new Date(), command };
-  return settings.connect === undefined ? runHere(session) : runThere(session, settingFlags);
-}
 
 interface Session {
   readonly settings: RunSettings;
@@ -175,7 +183,8 @@ async function submitAndFollow(
     interrupts.dispose();
   }
   if (flags.json) io.print(readFileSync(followed.report, 'utf8').trimEnd());
-  writeHistory(session.cache, updateHistory(readHistory(session.cache).history, runDurations(id, followed.fold)));
+  const kept = readHistory(session.cache, settings.history).history;
+  writeHistory(session.cache, updateHistory(kept, runDurations(id, followed.fold)), settings.history);
   if (followed.verdict.kind === 'interrupted') {
     io.say(
       `holdfast: go on with: ${commandName(process.env)} resume ${settings.connect === undefined ? folder.name : `${id} --connect ${settings.connect}`}`,
@@ -241,7 +250,8 @@ function recordOf(session: Session, workers: number, tasks: readonly TaskInput[]
 function opening(session: Session, tasks: readonly TaskInput[], runner: string): string {
   const known = tasks.filter((task) => (task.predictedMs ?? 0) > 0).length;
   const noun = session.plan.suite || session.settings.files ? 'file' : session.flags.modules ? 'module' : 'command';
-  const count = `${tasks.length} ${noun}${tasks.length === 1 ? '' : 's'}`;
+  const { shard } = session.settings;
+  const count = `${tasks.length} ${noun}${tasks.length === 1 ? '' : 's'}${shard ? `, part ${shard.index} of ${shard.count}` : ''}`;
   const memory = known === 0 ? 'no history yet' : known === tasks.length ? 'longest first' : `durations of ${known} known, longest first`;
   return `${count} (${runner}), ${memory}`;
 }
@@ -253,6 +263,7 @@ function againCommand(session: Session): string {
   if (settings.files) words.push(...settings.files.map((glob) => `--files '${glob}'`));
   if (flags.commands !== undefined) words.push(`--commands ${flags.commands}`);
   if (flags.modules) words.push(...flags.modules.map((glob) => `--modules '${glob}'`));
+  if (settings.history !== undefined) words.push(`--history ${settings.history}`);
   if (settings.connect !== undefined) words.push(`--connect ${settings.connect}`);
   return `${words.join(' ')}${session.command.length > 0 ? ` -- ${session.command.join(' ')}` : ''}`;
 }

@@ -49,9 +49,9 @@ export function cacheFolder(projectFolder: string, env: Readonly<Record<string, 
   return join(cache, 'holdfast', createHash('sha256').update(real).digest('hex').slice(0, 16));
 }
 
-/** Reads the history in `folder`. Absent: empty, no note. Unreadable: empty, with a note; the file is kept as `.broken` (K2). */
-export function readHistory(folder: string): ReadHistory {
-  const path = join(folder, HISTORY_FILE);
+/** Reads the history in `folder`, or in `file`. Absent: empty, no note. Unreadable: empty, with a note; the file is kept as `.broken` (K2). */
+export function readHistory(folder: string, file?: string): ReadHistory {
+  const path = file ?? join(folder, HISTORY_FILE);
   let text: string;
   try {
     if (statSync(path).size > HISTORY_BYTES_MAX) return setAside(path, `it is larger than ${HISTORY_BYTES_MAX} bytes`);
@@ -64,9 +64,9 @@ export function readHistory(folder: string): ReadHistory {
   return parsed.ok ? { history: parsed.value } : setAside(path, parsed.problem);
 }
 
-/** Writes the history in `folder`, which is made if need be. Throws what the file system says. */
-export function writeHistory(folder: string, history: DurationHistory): void {
-  replaceFile(join(folder, HISTORY_FILE), `${JSON.stringify(history)}\n`);
+/** Writes the history in `folder`, or in `file`; the folder is made if need be. Throws what the file system says. */
+export function writeHistory(folder: string, history: DurationHistory, file?: string): void {
+  replaceFile(file ?? join(folder, HISTORY_FILE), `${JSON.stringify(history)}\n`);
 }
 
 /** Writes the JUnit report, streaming. Rejects with what the file system says; the old file stays then. */
