@@ -5,6 +5,7 @@
  * V1 A session is named by the worker's id. Another process under that id begins a new one, and the older link ends with 4409.
  * V2 A message is acknowledged as committed when its `commit` is called, or at once if nobody takes it upon himself.
  * V3 Sessions are kept in memory: after a restart every session begins anew, and workers offer again what was not committed.
+ * V4 A listener that throws is counted, and changes nothing.
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -74,6 +75,7 @@ export class SessionServer extends EventEmitter<SessionServerEvents> {
   readonly #id = secret().slice(0, 12);
   #nextLink = 1;
   #closed = false;
+  #listenerErrors = 0;
   #server: Server | undefined;
 
   constructor(options: SessionServerOptions) {
@@ -84,6 +86,11 @@ export class SessionServer extends EventEmitter<SessionServerEvents> {
   /** Peers whose sessions live. */
   get peers(): readonly Peer[] {
     return [...this.#sessions.values()].map(({ peer }) => peer);
+  }
+
+  /** Throws of listeners so far. */
+  get listenerErrors(): number {
+    return this.#listenerErrors;
   }
 
   /** Listens; resolves with the URL that peers dial. Port 0: any. */
@@ -111,7 +118,7 @@ export class SessionServer extends EventEmitter<SessionServerEvents> {
     const handlers: AttachHandlers = {
       proven: (hello, _key, proof) => this.#admit(number, hello, proof),
       refused: (code, reason) => {
-        this.emit('refused', code, reason);
+        this.#tell('refused', code, reason);
         return code;
       },
       frame: (frame) => this.#links.get(number)?.session?.driver.offer({ kind: 'frameReceived', link: number, frame }),
@@ -203,18 +210,18 @@ export class SessionServer extends EventEmitter<SessionServerEvents> {
         if (session.link === effect.link) session.link = undefined;
         return this.#links.get(effect.link)?.wire.close(effect.code, effect.reason);
       case 'opened':
-        return void this.emit('opened', session.peer, effect.how);
+        return this.#tell('opened', session.peer, effect.how);
       case 'deliver': {
         const commit = (): void => session.driver.offer({ kind: 'committed', seq: effect.seq });
         const takers = this.listeners('message').filter((listener) => listener.length >= 3);
-        this.emit('message', session.peer, effect.payload as Payload, commit);
+        this.#tell('message', session.peer, effect.payload as Payload, commit);
         if (takers.length === 0) commit();
         return;
       }
       case 'beat':
         return session.driver.offer({ kind: 'beatAnswered', n: effect.n, renewed: true });
       case 'down':
-        return void this.emit('down', session.peer, effect.reason);
+        return this.#tell('down', session.peer, effect.reason);
       case 'expired':
         return this.#forget(session);
       case 'suspect':
@@ -223,11 +230,20 @@ export class SessionServer extends EventEmitter<SessionServerEvents> {
     }
   }
 
+  #tell<Name extends keyof SessionServerEvents>(name: Name, ...values: Parameters<SessionServerEvents[Name]>): void {
+    try {
+      this.emit(name, ...(values as never));
+    } catch {
+      // V4: it is the listener's. A message it was handed is not committed, if that was left to it.
+      this.#listenerErrors += 1;
+    }
+  }
+
   #forget(session: Session): void {
     if (this.#sessions.get(session.peer.id) !== session) return;
     this.#sessions.delete(session.peer.id);
     session.driver.stop();
-    this.emit('closed', session.peer);
+    this.#tell('closed', session.peer);
   }
 }
 
