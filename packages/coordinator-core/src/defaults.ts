@@ -6,6 +6,6 @@ export const DEFAULT_COORDINATOR_OPTIONS: Omit<CoordinatorOptions, 'id'> = {
   leaseTtlMs: 10_000,
   lostAfterMs: 120_000,
   resumeWindowMs: 120_000,
-  batchMax: 64,
+  batchMax: 256,
   queuedMax: 100_000,
 };

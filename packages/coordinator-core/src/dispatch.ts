@@ -41,7 +41,7 @@ export function createDispatch(shared: Shared, leases: Leases): Dispatch {
 
   function candidates(): Candidate[] {
     const found = new Set<Worker>();
-    for (const { class: name } of runs.readyCounts()) {
+    for (const name of runs.classesReady()) {
       for (const worker of withRoom.get(name) ?? []) if (isOpen(worker, name)) found.add(worker);
     }
     // By ordinal, whatever happened to them: the order of placement must not depend on who was heard first.

@@ -53,6 +53,8 @@ export interface Worker {
   inventory: number | undefined;
   /** Leases beyond those held that the worker takes, as of its last heartbeat. */
   capacity: number;
+  /** How many of its leases an op that ends them is on its way for: whatever the verdict, the worker is done with them. */
+  ending: number;
   /** Leases asked for in a claim whose verdict is not here yet. */
   claiming: number;
   /** Classes of which only tasks were left that it holds already, with the growth of the class then: until it grows, a claim brings nothing. */
@@ -89,6 +91,7 @@ export function createWorker(row: WorkerRow, registration: Registration, now: Mo
     left: false,
     inventory: undefined,
     capacity: registration.slots,
+    ending: 0,
     claiming: 0,
     passedOver: new Map(),
     leases: new Map(),
@@ -119,10 +122,9 @@ export function heldLease(row: LeaseRow): HeldLease {
 
 /** A lease as a claim of this worker brought it. */
 export function grantedLease(worker: Worker, grant: Grant): HeldLease {
-  const { run, n, epoch, name, policy } = grant;
+  const { run, n, epoch, name, onDisconnect } = grant;
   const key = { run, n, epoch };
   const { incarnation } = worker;
-  const { onDisconnect } = policy;
   return { key, text: leaseText(key), incarnation, onDisconnect, hedged: false, name, parts: [], ending: undefined };
 }
 
@@ -147,7 +149,21 @@ export const isFit = (worker: Worker): boolean => isHere(worker) && worker.expir
 /** How many leases it could be given now. */
 export function roomOf(worker: Worker): number {
   if (!isFit(worker) || worker.link === undefined || worker.suspect || worker.draining) return 0;
-  return Math.max(0, worker.capacity - worker.leases.size - worker.claiming);
+  return Math.max(0, worker.capacity - (worker.leases.size - worker.ending) - worker.claiming);
+}
+
+/** An op that ends the lease is on its way to the store. */
+export function setEnding(worker: Worker, lease: HeldLease, how: NonNullable<HeldLease['ending']>): void {
+  if (!lease.ending) worker.ending += 1;
+  lease.ending = how;
+}
+
+/** The lease is not held any more. */
+export function dropLease(worker: Worker, text: string): void {
+  const lease = worker.leases.get(text);
+  if (!lease) return;
+  if (lease.ending) worker.ending -= 1;
+  worker.leases.delete(text);
 }
 
 /** When the silence of a worker matters next. */

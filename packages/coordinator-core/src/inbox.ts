@@ -6,7 +6,7 @@
  */
 import type { SaveCheckpoint } from '@holdfast/checkpoint-store';
 import { type Json, leaseText } from '@holdfast/model';
-import { CLOSE, type Registration, type WorkerMessage, workerMessage } from '@holdfast/protocol';
+import { CLOSE, parseWorkerMessage, type Registration, type WorkerMessage, workerMessage } from '@holdfast/protocol';
 import { setRegistration, tellRuns, type Worker } from './fleet.ts';
 import type { Leases } from './leases.ts';
 import type { Shared } from './node.ts';
@@ -22,7 +22,7 @@ export function createInbox(
   closeSession: (worker: Worker, code: number, reason: string) => void,
 ): Inbox {
   function deliver(worker: Worker, payload: unknown, done: () => void): void {
-    const parsed = workerMessage.safeParse(payload);
+    const parsed = parseWorkerMessage(payload);
     if (parsed.success) return hear(worker, parsed.data, done);
     const type = String((payload as { t?: unknown } | null)?.t ?? typeof payload).slice(0, 64);
     if (KNOWN_TYPES.has(type)) {

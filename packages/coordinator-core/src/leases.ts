@@ -4,10 +4,11 @@
 import { type MonoMs } from '@holdfast/kernel';
 import type { Verdict } from '@holdfast/committer';
 import { type AttemptResult, leaseText, type LeaseKey } from '@holdfast/model';
-import type { WorkerMessage } from '@holdfast/protocol';
+import type { EncodedMessage, WorkerMessage } from '@holdfast/protocol';
+import type { Lane } from '@holdfast/reconnection-core';
 import type { CancelledTask, Grant, LeaseRow, RunNow, TaskNow } from '@holdfast/task-store';
-import { packAssignments } from './assignments.ts';
-import { ANY_CLASS, expiryOf, grantedLease, type HeldLease, isFit, type ToWorker, type Worker } from './fleet.ts';
+import { kindOf, packAssignments } from './assignments.ts';
+import { ANY_CLASS, dropLease, expiryOf, grantedLease, type HeldLease, isFit, setEnding, type ToWorker, type Worker } from './fleet.ts';
 import type { Shared } from './node.ts';
 import type { Run } from './runs.ts';
 
@@ -48,11 +49,14 @@ export function createLeases(shared: Shared): Leases {
   const { ops, runs, workersByOrd, touched } = shared;
 
   function tell(worker: Worker, message: ToWorker): void {
+    offer(worker, message.t === 'stop' || message.t === 'inventory' || message.t === 'reconciled' ? 'critical' : 'high', message);
+  }
+
+  function offer(worker: Worker, lane: Lane, payload: ToWorker | EncodedMessage): void {
     if (!worker.session) return;
     worker.offered += 1;
-    const lane = message.t === 'stop' || message.t === 'inventory' || message.t === 'reconciled' ? 'critical' : 'high';
     // Offering never has effects of its own: the messages leave when the session ticks.
-    worker.session.handle({ kind: 'offered', lane, payload: message }, shared.now());
+    worker.session.handle({ kind: 'offered', lane, payload }, shared.now());
     touched.add(worker);
   }
 
@@ -67,7 +71,7 @@ export function createLeases(shared: Shared): Leases {
   }
 
   function drop(worker: Worker, text: string): void {
-    worker.leases.delete(text);
+    dropLease(worker, text);
     worker.digest.remove(text);
     // What it held may be a task that it was passed over for.
     worker.passedOver.clear();
@@ -103,17 +107,15 @@ export function createLeases(shared: Shared): Leases {
     }
     const { messages, tooLarge } = packAssignments(ord, list);
     for (const grant of tooLarge) refuseGrant(worker, grant);
-    for (const message of messages) {
-      for (const lease of message.leases) worker.digest.add(leaseText({ run: ord, n: lease.n, epoch: lease.epoch }));
-      tell(worker, message);
-    }
+    for (const message of messages) offer(worker, 'high', message);
     for (const grant of list) {
-      if (tooLarge.includes(grant)) continue;
+      if (tooLarge.length > 0 && tooLarge.includes(grant)) continue;
+      worker.digest.add(leaseText(grant));
       shared.publish(run.id, {
         e: 'task',
         n: grant.n,
         name: grant.name,
-        kind: grant.body.kind,
+        kind: kindOf(grant.body),
         state: 'leased',
         epoch: grant.epoch,
         worker: worker.registration.name,
@@ -163,7 +165,7 @@ export function createLeases(shared: Shared): Leases {
       return incomplete();
     }
     worker.digest.remove(text);
-    if (lease) lease.ending = 'finished';
+    if (lease) setEnding(worker, lease, 'finished');
     const result = ahead.length > 0 ? { ...given, cases: [...ahead.flat(), ...given.cases] } : given;
     ops.task({ op: 'task.finished', worker: worker.ord, ...key, result, wall: shared.wall() }, (verdict) => {
       if (verdict.kind === 'refused' && verdict.reason === 'missing_blob') {
@@ -189,7 +191,7 @@ export function createLeases(shared: Shared): Leases {
     const text = leaseText(key);
     const lease = worker.leases.get(text);
     if (lease?.ending) return done?.();
-    if (lease) lease.ending = 'lost';
+    if (lease) setEnding(worker, lease, 'lost');
     worker.digest.remove(text);
     ops.task({ op: 'task.lost', worker: worker.ord, ...key, reason, wall: shared.wall() }, (verdict) => {
       drop(worker, text);
@@ -206,7 +208,7 @@ export function createLeases(shared: Shared): Leases {
   function released(worker: Worker, message: LeaseKey, done: () => void): void {
     const key: LeaseKey = { run: message.run, n: message.n, epoch: message.epoch };
     const lease = worker.leases.get(leaseText(key));
-    if (lease) lease.ending = 'released';
+    if (lease) setEnding(worker, lease, 'released');
     worker.digest.remove(leaseText(key));
     ops.task({ op: 'task.released', worker: worker.ord, ...key, wall: shared.wall() }, (verdict) => {
       drop(worker, leaseText(key));

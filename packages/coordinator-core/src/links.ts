@@ -128,7 +128,12 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     const before = new Map(worker.leases);
     worker.leases.clear();
     worker.passedOver.clear();
-    for (const row of applied.held) worker.leases.set(leaseText(row), before.get(leaseText(row)) ?? heldLease(row));
+    worker.ending = 0;
+    for (const row of applied.held) {
+      const lease = before.get(leaseText(row)) ?? heldLease(row);
+      worker.leases.set(lease.text, lease);
+      if (lease.ending) worker.ending += 1;
+    }
     touched.add(worker);
     if (!link) return;
     link.worker = worker;

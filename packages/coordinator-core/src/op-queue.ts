@@ -5,7 +5,7 @@
  */
 import { assert } from '@holdfast/kernel';
 import type { Op, Verdict } from '@holdfast/committer';
-import type { TaskApplied, TaskOp, TaskOpName } from '@holdfast/task-store';
+import type { AddTasks, TaskApplied, TaskOp, TaskOpName } from '@holdfast/task-store';
 
 export interface OpQueue {
   /** Queues an op of tasks; `follow` receives its verdict. */
@@ -31,7 +31,9 @@ export function createOpQueue(): OpQueue {
     any,
     take() {
       if (flying.length > 0 || waiting.length === 0) return undefined;
-      flying = waiting.splice(0, OPS_PER_BATCH_MAX);
+      const count = countWithin(waiting, BATCH_WEIGHT_MAX);
+      flying = count === waiting.length ? waiting : waiting.slice(0, count);
+      waiting = count === waiting.length ? [] : waiting.slice(count);
       batch += 1;
       return { batch, ops: flying.map((entry) => entry.op) };
     },
@@ -51,4 +53,18 @@ export function createOpQueue(): OpQueue {
   };
 }
 
-const OPS_PER_BATCH_MAX = 512;
+/** How many entries from the front fit, one at least. */
+function countWithin(entries: readonly { readonly op: Op }[], weightMax: number): number {
+  let weight = 0;
+  for (const [index, { op }] of entries.entries()) {
+    weight += weightOf(op);
+    if (weight > weightMax && index > 0) return index;
+  }
+  return entries.length;
+}
+
+/** How many rows it is about. */
+const weightOf = (op: Op): number => (op.op === 'task.addTasks' ? (op as AddTasks).tasks.length : 1);
+
+/** As much as the writer does in some 30 ms: whatever waits behind it waits no longer. */
+const BATCH_WEIGHT_MAX = 2048;

@@ -113,7 +113,11 @@ export function createRequests(shared: Shared, leases: Leases): Requests {
   function add(run: Run, tasks: Asked<'submit'>['tasks'], expect: number | undefined, then: (verdict: Verdict) => void): void {
     if (tasks.length === 0) return then({ kind: 'applied', value: null });
     const op = { op: 'task.addTasks', run: run.run, tasks, wall: shared.wall(), ...(expect === undefined ? {} : { expect }) } as const;
+    // A worker with room claims them in the same transaction: they need not wait for a second one.
+    const runnable = run.state === 'open' ? tasks.filter((task) => (task.after ?? []).length === 0).length : 0;
+    runs.expectReady(run.class, runnable);
     ops.task(op, (verdict) => {
+      runs.expectReady(run.class, -runnable);
       if (verdict.kind === 'applied') {
         runs.changeReady(run.class, verdict.value.ready);
         const { total, remaining, cancelled } = run.counts;

@@ -7,9 +7,11 @@
  */
 import { bad, ok, type Result } from '@holdfast/kernel';
 import type { z } from 'zod';
-import type { CoordinatorFrame, WorkerFrame } from './frames.ts';
+import { type CoordinatorFrame, coordinatorFrame, type WorkerFrame, workerFrame } from './frames.ts';
 import { scanJson } from './json-scan.ts';
 import { LIMITS } from './limits.ts';
+import { type CoordinatorMessage, coordinatorMessage, type WorkerMessage, workerMessage } from './messages.ts';
+import { isQuickAssign, isQuickData, isQuickWorkerMessage } from './quick.ts';
 
 /** A message as it will cross the wire. */
 export interface EncodedMessage {
@@ -42,6 +44,8 @@ export function decodeFrame<Frame>(text: string, schema: z.ZodType<Frame>): Resu
     return bad('not JSON');
   }
   if (text.includes('__proto__') || text.includes('\\u')) removePrototypeKeys(value);
+  const isOurs = (schema as z.ZodType) === workerFrame || (schema as z.ZodType) === coordinatorFrame;
+  if (isOurs && isQuickData(value)) return ok(value as Frame);
   const parsed = schema.safeParse(value);
   return parsed.success ? ok(parsed.data) : bad(firstIssue(parsed.error));
 }
@@ -53,7 +57,11 @@ export function encodeFrame(frame: Exclude<WorkerFrame | CoordinatorFrame, { f: 
 
 /** Encodes a message. The problem says which limit every receiver would hold against it; keep such content in a blob. */
 export function encodeMessage(payload: { readonly t: string }): Result<EncodedMessage, string> {
-  const json = JSON.stringify(payload);
+  return encodeText(JSON.stringify(payload));
+}
+
+/** The same of a message that is JSON text already. */
+export function encodeText(json: string): Result<EncodedMessage, string> {
   const measure = scanJson(json, LIMITS.depthMax - MESSAGE_DEPTH);
   if (measure.problem !== undefined) return bad(measure.problem);
   if (measure.bytes > LIMITS.messageBytesMax) return bad(`message of ${measure.bytes} bytes`);
@@ -65,10 +73,15 @@ export function encodeMessage(payload: { readonly t: string }): Result<EncodedMe
  * checked before it is offered: a message that every receiver refuses would be offered for ever.
  */
 export function messageProblem(payload: { readonly t: string }, schema: z.ZodType): string | undefined {
-  const parsed = schema.safeParse(payload);
-  if (!parsed.success) return firstIssue(parsed.error);
-  const encoded = encodeMessage(payload);
+  const encoded = encodeChecked(payload, schema);
   return encoded.ok ? undefined : encoded.problem;
+}
+
+/** Encodes a message that fits `schema`, or says why no receiver would take it (see `messageProblem`). */
+export function encodeChecked(payload: { readonly t: string }, schema: z.ZodType): Result<EncodedMessage, string> {
+  if (schema === workerMessage && isQuickWorkerMessage(payload)) return encodeMessage(payload);
+  const parsed = schema.safeParse(payload);
+  return parsed.success ? encodeMessage(payload) : bad(firstIssue(parsed.error));
 }
 
 /** One element of a data frame's `m`. */
@@ -88,6 +101,14 @@ export function readMessage<Message>(payload: unknown, schema: z.ZodType<Message
   if (unmatched && typeof type === 'string') return bad({ kind: 'unknown', type: type.slice(0, 512) });
   return bad({ kind: 'invalid', reason: firstIssue(parsed.error) });
 }
+
+/** What a coordinator hears: `workerMessage` by its schema, or by its guard where there is one. */
+export const parseWorkerMessage = (payload: unknown): z.ZodSafeParseResult<WorkerMessage> =>
+  isQuickWorkerMessage(payload) ? { success: true, data: payload } : workerMessage.safeParse(payload);
+
+/** What a worker hears: `coordinatorMessage` likewise. */
+export const parseCoordinatorMessage = (payload: unknown): z.ZodSafeParseResult<CoordinatorMessage> =>
+  isQuickAssign(payload) ? { success: true, data: payload } : coordinatorMessage.safeParse(payload);
 
 /** `JSON.parse` makes `__proto__` an own key; whoever copies it by assignment would change a prototype. */
 function removePrototypeKeys(root: unknown): void {

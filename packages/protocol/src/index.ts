@@ -1,12 +1,16 @@
 export {
   decodeFrame,
+  encodeChecked,
   encodeData,
   encodeFrame,
   encodeMessage,
   type EncodedMessage,
   encodePiece,
+  encodeText,
   messageProblem,
   type MessageProblem,
+  parseCoordinatorMessage,
+  parseWorkerMessage,
   readMessage,
 } from './codec.ts';
 export { CLOSE, type CloseMeaning, type CloseReaction, reactionTo } from './codes.ts';
@@ -25,6 +29,7 @@ export {
 } from './frames.ts';
 export { createHeldDigest, type HeldDigest } from './held.ts';
 export { type JsonMeasure, scanJson } from './json-scan.ts';
+export { isQuickBody } from './quick.ts';
 export { LIMITS, PROTOCOL_VERSIONS, SUBPROTOCOL, WORKER_PATH } from './limits.ts';
 export {
   type AssignedLease,

@@ -6,7 +6,7 @@
  * H3 After `link` the unreceived messages leave first, with the bytes they had, then new ones.
  */
 import { CodedError, type MonoMs } from '@holdfast/kernel';
-import { type DataFrame, encodeData, encodeMessage } from '@holdfast/protocol';
+import { type DataFrame, encodeData, type EncodedMessage, encodeMessage } from '@holdfast/protocol';
 import { createInbound } from './inbound.ts';
 import { createLanes, type Lane } from './lane.ts';
 import type { SessionLimits } from './limits.ts';
@@ -19,9 +19,12 @@ export interface Taken {
   readonly problem: string | undefined;
 }
 
+/** A message, or one that is encoded already and within every limit. */
+export type Offer = { readonly t: string } | EncodedMessage;
+
 export interface Channel {
   /** Encodes a message and lets it wait. Throws RECONNECTION_MESSAGE_REFUSED when no receiver would take it. */
-  offer(lane: Lane, payload: { readonly t: string }, key: string | undefined, now: MonoMs): void;
+  offer(lane: Lane, payload: Offer, key: string | undefined, now: MonoMs): void;
   /** All that may leave now, as WebSocket text messages; [] while unlinked or when nothing is due. */
   frames(now: MonoMs): readonly string[];
   /** Acks for a frame that leaves now. */
@@ -39,6 +42,8 @@ export interface Channel {
   deadline(): MonoMs | undefined;
   /** Nothing waits and the peer has received everything. */
   idle(): boolean;
+  /** Background messages dropped so far. */
+  dropped(): number;
   counts(): ChannelCounts;
 }
 
@@ -89,6 +94,10 @@ export function createChannel(limits: SessionLimits, commits: boolean): Channel 
 
   return {
     offer(lane, payload, key, now) {
+      if (!('t' in payload)) {
+        lanes.push(lane, { json: payload.json, bytes: payload.bytes, key });
+        return wake(now);
+      }
       const encoded = encodeMessage(payload);
       if (!encoded.ok) {
         const details = { type: payload.t, problem: encoded.problem };
@@ -150,6 +159,7 @@ export function createChannel(limits: SessionLimits, commits: boolean): Channel 
     },
     deadline: () => (linked ? earliest(flushAt, inbound.ackAt()) : undefined),
     idle: () => lanes.messages === 0 && window.messages === 0,
+    dropped: () => lanes.dropped,
     counts: () => ({
       queued: lanes.messages,
       queuedBytes: lanes.bytes,

@@ -200,9 +200,9 @@ export function createClientSession(options: ClientOptions, ports: ClientPorts):
 
   const offer = (input: Extract<ClientInput, { kind: 'offered' }>, now: MonoMs): Effects => {
     if (!session || state.kind === 'ended') return [];
-    const before = channel.counts().dropped;
+    const before = channel.dropped();
     channel.offer(input.lane, input.payload, input.key, now);
-    const { dropped } = channel.counts();
+    const dropped = channel.dropped();
     return dropped > before ? [{ kind: 'dropped', messages: dropped }] : [];
   };
 

@@ -4,6 +4,7 @@
 import type { DurationMs, Entropy, Mac, Machine, MonoMs, Random } from '@holdfast/kernel';
 import type { CoordinatorFrame, Registration, Welcome } from '@holdfast/protocol';
 import type { BackoffOptions } from './backoff.ts';
+import type { Offer } from './channel.ts';
 import type { Lane } from './lane.ts';
 import type { SessionLimits } from './limits.ts';
 
@@ -26,7 +27,7 @@ export type ClientInput =
   /** Bytes that did not: the link is closed with 4400. */
   | { readonly kind: 'rubbishReceived'; readonly link: number; readonly reason: string }
   /** The application has a message. `key`: tell `settled` once it is committed by the peer. Kept only while there is a session (I1). */
-  | { readonly kind: 'offered'; readonly lane: Lane; readonly payload: { readonly t: string }; readonly key?: string | undefined }
+  | { readonly kind: 'offered'; readonly lane: Lane; readonly payload: Offer; readonly key?: string | undefined }
   /** What heartbeats say from now on. Credit after none makes a beat due. */
   | { readonly kind: 'heldChanged'; readonly held: { readonly count: number; readonly hash: number }; readonly credits: number }
   /** Slots or labels changed; the next hello carries them. */

@@ -4,6 +4,7 @@
  */
 import type { DurationMs, Machine } from '@holdfast/kernel';
 import type { Hello, WorkerFrame } from '@holdfast/protocol';
+import type { Offer } from './channel.ts';
 import type { Lane } from './lane.ts';
 import type { SessionLimits } from './limits.ts';
 
@@ -23,7 +24,7 @@ export type ServerInput =
   | { readonly kind: 'rubbishReceived'; readonly link: number; readonly reason: string }
   | { readonly kind: 'linkClosed'; readonly link: number; readonly reason: string }
   /** The application has a message. Kept only while there is a session (I1). */
-  | { readonly kind: 'offered'; readonly lane: Lane; readonly payload: { readonly t: string } }
+  | { readonly kind: 'offered'; readonly lane: Lane; readonly payload: Offer }
   /** All that follows from the peer's message `seq` is durable; report every delivered message. Any order; acks stay cumulative. */
   | { readonly kind: 'committed'; readonly seq: number }
   /** Whether the leases named by beat `n` are the ones held here. */

@@ -90,7 +90,8 @@ export function claim(tables: TaskTables, op: Claim, { checkpoints }: Neighbours
     const next = { ...task, state, epoch, attempts: task.attempts + 1, ready: false };
     const granted = writeTask(tables, next, { kind: 'task.granted', epoch, worker: op.worker, wall: op.wall });
     const { name, body, policy } = tables.describe(task.run, task.n);
-    const grant = { run: task.run, n: task.n, epoch, name, body, policy, class: row.class };
+    const { timeoutMs, graceMs, onDisconnect } = policy;
+    const grant = { run: task.run, n: task.n, epoch, name, class: row.class, body, timeoutMs, graceMs, onDisconnect };
     // A first attempt has no predecessor that could have left one.
     grants.push(epoch === 1 ? grant : { ...grant, ...resumeOf(tables, granted, checkpoints, op.wall) });
   }

@@ -21,9 +21,7 @@ import type {
   RunOrd,
   RunSpec,
   RunState,
-  TaskBody,
   TaskNo,
-  TaskPolicy,
   TaskSpec,
   TaskState,
   WorkerId,
@@ -179,9 +177,12 @@ export interface Claim {
 }
 export interface Grant extends LeaseKey {
   readonly name: string;
-  readonly body: TaskBody;
-  readonly policy: TaskPolicy;
   readonly class: string;
+  /** A `TaskBody` as JSON text. */
+  readonly body: string;
+  readonly timeoutMs: number;
+  readonly graceMs: number;
+  readonly onDisconnect: OnDisconnect;
   /** The latest good checkpoint of any earlier attempt; `older`: the one before, if the latest has its bytes elsewhere. */
   readonly resumeFrom?: ResumePoint & { readonly older?: ResumePoint };
 }

@@ -171,7 +171,7 @@ function addTask(
     reason: null,
     ended: null,
   };
-  tables.insertTask(row, { name, predictedMs, body, policy }, run.class);
+  tables.insertTask(row, { name, predictedMs, body: JSON.stringify(body), policy }, run.class);
   if (ready) tables.insertReady({ class: run.class, rank: row.rank, run: run.run, n });
   if (failed === 0) return { ready };
   const reason = `task ${failed} did not pass`;

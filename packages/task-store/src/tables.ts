@@ -13,7 +13,6 @@ import type {
   RunOrd,
   RunSpec,
   RunState,
-  TaskBody,
   TaskNo,
   TaskPolicy,
   TaskState,
@@ -91,7 +90,8 @@ export interface TaskRecord {
 export interface TaskDescription {
   readonly name: string;
   readonly predictedMs: number;
-  readonly body: TaskBody;
+  /** A `TaskBody` as JSON text: it is stored, granted and sent as it is. */
+  readonly body: string;
   readonly policy: TaskPolicy;
 }
 

@@ -6,7 +6,14 @@
  */
 import { createDeadlines, type MonoMs, monoMs } from '@holdfast/kernel';
 import { type AttemptOrder, leaseText, type LeaseKey, type RunId, type RunSpec } from '@holdfast/model';
-import { type AssignedLease, createHeldDigest, type HeldDigest, type Welcome, type WorkerMessage } from '@holdfast/protocol';
+import {
+  type AssignedLease,
+  createHeldDigest,
+  type EncodedMessage,
+  type HeldDigest,
+  type Welcome,
+  type WorkerMessage,
+} from '@holdfast/protocol';
 import type { Lane } from '@holdfast/reconnection-core';
 import type { WorkerEffect } from './contract.ts';
 import { LEASE_TABLE, type LeaseInput, type LeaseState } from './table.ts';
@@ -24,7 +31,7 @@ export interface Lease {
   /** A pause was asked for before there was a process. */
   pauseKept: boolean;
   /** Messages that carry its result, in order; offered in session number `offeredIn`. */
-  result: readonly WorkerMessage[];
+  result: readonly EncodedMessage[];
   offeredIn: number;
   /** Checkpoints not yet committed, by `seq`. */
   readonly checkpoints: Map<number, WorkerMessage>;
@@ -55,7 +62,7 @@ export interface Shared {
   suits(run: Run): boolean;
   now(): MonoMs;
   emit(effect: WorkerEffect): void;
-  offer(lane: Lane, payload: WorkerMessage, key?: string): void;
+  offer(lane: Lane, payload: WorkerMessage | EncodedMessage, key?: string): void;
   note(level: 'debug' | 'info' | 'warn', event: string, details?: Record<string, string | number | boolean>): void;
 }
 

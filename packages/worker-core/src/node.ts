@@ -16,7 +16,7 @@
  */
 import { after, durationMs, type MonoMs, monoMs } from '@holdfast/kernel';
 import { fingerprintClass, leaseText, type RunId, type RunSpec } from '@holdfast/model';
-import { type CoordinatorMessage, coordinatorMessage, type Registration, type Welcome } from '@holdfast/protocol';
+import { type CoordinatorMessage, parseCoordinatorMessage, type Registration, type Welcome } from '@holdfast/protocol';
 import {
   type ClientEffect,
   type ClientInput,
@@ -142,7 +142,7 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
   }
 
   function receive(payload: unknown): void {
-    const parsed = coordinatorMessage.safeParse(payload);
+    const parsed = parseCoordinatorMessage(payload);
     if (!parsed.success) {
       const type = String((payload as { t?: unknown } | null)?.t ?? typeof payload).slice(0, 64);
       note('warn', 'message.unknown', { type });

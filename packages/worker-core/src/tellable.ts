@@ -3,17 +3,24 @@
  *
  * T1 A result always ends its lease: what cannot be told of it is cut, and in the end replaced by an `errored` one that says why.
  */
+import { assert, ok, type Result } from '@holdfast/kernel';
 import type { AttemptResult, CaseResult, LeaseKey } from '@holdfast/model';
-import { messageProblem, type WorkerMessage, workerMessage } from '@holdfast/protocol';
+import { encodeChecked, type EncodedMessage, messageProblem, type WorkerMessage, workerMessage } from '@holdfast/protocol';
 import { cutResult } from './result-parts.ts';
 
-/** The messages of a result, in order; the last one is `finished`. */
-export function resultMessages(key: LeaseKey, result: AttemptResult): readonly WorkerMessage[] {
-  let messages = messagesOf(key, result);
-  if (firstProblem(messages) === undefined) return messages;
-  messages = messagesOf(key, cutFailures(result));
-  const problem = firstProblem(messages);
-  return problem === undefined ? messages : messagesOf(key, untellable(result, problem));
+/** The messages of a result, encoded, in order; the last one is `finished`. */
+export function resultMessages(key: LeaseKey, result: AttemptResult): readonly EncodedMessage[] {
+  // Most results fit one message: encoded once, that is all.
+  const message: WorkerMessage = { t: 'finished', ...key, result: result as never };
+  const whole = encodeChecked(message, workerMessage);
+  if (whole.ok && whole.value.json.length <= PART_CHARACTERS_MAX) return [whole.value];
+  const messages = encodeAll(messagesOf(key, result));
+  if (messages.ok) return messages.value;
+  const cut = encodeAll(messagesOf(key, cutFailures(result)));
+  if (cut.ok) return cut.value;
+  const last = encodeAll(messagesOf(key, untellable(result, cut.problem)));
+  assert(last.ok, 'a result without content can be told');
+  return last.value;
 }
 
 /** The cases of a running attempt as news, in messages that can be told; a case too large for one is left out: the result has it. */
@@ -36,12 +43,15 @@ function messagesOf(key: LeaseKey, given: AttemptResult): WorkerMessage[] {
   ];
 }
 
-function firstProblem(messages: readonly WorkerMessage[]): string | undefined {
+/** All of them encoded, or the problem of the first that cannot be told. */
+function encodeAll(messages: readonly WorkerMessage[]): Result<readonly EncodedMessage[], string> {
+  const encoded: EncodedMessage[] = [];
   for (const message of messages) {
-    const problem = problemOf(message);
-    if (problem !== undefined) return problem;
+    const one = encodeChecked(message, workerMessage);
+    if (!one.ok) return one;
+    encoded.push(one.value);
   }
-  return undefined;
+  return ok(encoded);
 }
 
 /** Keeps of every failure its message, and of the errors of the file the first ones. */

@@ -1,4 +1,5 @@
 import type { AttemptResult, CaseResult } from '@holdfast/model';
+import type { WorkerMessage } from '@holdfast/protocol';
 import { expect, test } from 'vitest';
 import { newsOfCases, problemOf, resultMessages } from '../src/tellable.ts';
 
@@ -16,7 +17,9 @@ const result = (change: Partial<AttemptResult>): AttemptResult => ({ outcome: 'f
 const wide = '測'.repeat(8000);
 const failure = { message: wide, stack: wide.repeat(4), diff: wide.repeat(4) };
 
-const casesOf = (messages: ReturnType<typeof resultMessages>): unknown[] =>
+const messagesOf = (given: AttemptResult): WorkerMessage[] =>
+  resultMessages(key, given).map(({ json }) => JSON.parse(json) as WorkerMessage);
+const casesOf = (messages: readonly WorkerMessage[]): unknown[] =>
   messages.flatMap((message) => (message.t === 'part' ? message.cases : message.t === 'finished' ? message.result.cases : []));
 
 test.each([
@@ -28,14 +31,14 @@ test.each([
   ['100 errors of the file', result({ errors: many(100, () => one()).map(() => failure) })],
   ['no case at all', result({ outcome: 'passed' })],
 ])('result: %s -> every message can be told, and no case is missing', (_name, given) => {
-  const messages = resultMessages(key, given);
+  const messages = messagesOf(given);
   expect(messages.map(problemOf)).toEqual(messages.map(() => undefined));
   expect(casesOf(messages)).toHaveLength(given.cases.length);
   expect(messages.at(-1)).toMatchObject({ t: 'finished', result: { outcome: given.outcome } });
 });
 
 test('result: something that no schema takes -> errored, with the reason', () => {
-  const messages = resultMessages(key, result({ cases: [one({ line: 0 })] }));
+  const messages = messagesOf(result({ cases: [one({ line: 0 })] }));
   expect(messages).toMatchObject([
     { t: 'finished', result: { outcome: 'errored', reason: expect.stringMatching(/^its result cannot be told: /) } },
   ]);

@@ -77,6 +77,7 @@ export function createSqliteTasks(tx: SqliteTx): SqliteTasks {
   const newAttempts = createRowBuffer(tx, 'INSERT INTO attempts VALUES', 12);
   const changedAttempts = createRowBuffer(tx, 'REPLACE INTO attempts VALUES', 12);
 
+  const readDescription = createDescriptionReader();
   const runs = new Map<RunOrd, Map<TaskNo, Kept>>();
   let size = 0;
   let changes: Kept[] = [];
@@ -190,7 +191,7 @@ export function createSqliteTasks(tx: SqliteTx): SqliteTasks {
     },
     insertTask(row, { name, predictedMs, body, policy }) {
       newTasks.push(row.run, row.n, row.rank, row.retries, row.retryDelayMs, row.maxLost, row.onDisconnect, row.blocked, row.ready ? 1 : 0);
-      newDescriptions.push(row.run, row.n, name, predictedMs, JSON.stringify(body), JSON.stringify(policy));
+      newDescriptions.push(row.run, row.n, name, predictedMs, body, JSON.stringify(policy));
       if (newTasks.length >= CHANGES_MAX) flushNew();
     },
     putTask(row) {
@@ -260,12 +261,16 @@ export interface DescriptionRow {
   readonly policy: string;
 }
 
-const readDescription = (row: DescriptionRow): TaskDescription => ({
-  name: row.name,
-  predictedMs: row.predictedMs,
-  body: JSON.parse(row.body) as TaskDescription['body'],
-  policy: JSON.parse(row.policy) as TaskDescription['policy'],
-});
+/** Most tasks of a run have one policy: it is parsed when its text changes. */
+function createDescriptionReader(): (row: DescriptionRow) => TaskDescription {
+  let text = '';
+  let policy: TaskDescription['policy'] | undefined;
+  return (row) => {
+    if (policy === undefined || text !== row.policy) policy = JSON.parse(row.policy) as TaskDescription['policy'];
+    text = row.policy;
+    return { name: row.name, predictedMs: row.predictedMs, body: row.body, policy };
+  };
+}
 
 const readTask = (row: unknown): TaskRecord | undefined =>
   row === undefined ? undefined : { ...(row as TaskRecord), ready: (row as { ready: number }).ready === 1 };
