@@ -50,7 +50,9 @@ export function createLogSink(
     seam: false,
     lineBytes: 0,
   });
-  const pipes: Record<Stream, Pipe> = { out: newPipe(), err: newPipe() };
+  /** Most attempts print to one of them, or to none. */
+  const pipes: Partial<Record<Stream, Pipe>> = {};
+  const pipeOf = (stream: Stream): Pipe => (pipes[stream] ??= newPipe());
   const mayPass = createRate(limits.bytesPerSecondMax, clock);
 
   const leave = (stream: Stream, data: Buffer): void => {
@@ -67,7 +69,7 @@ export function createLogSink(
   const write = (stream: Stream, text: string): void => {
     if (text === '') return;
     const data = Buffer.from(text);
-    const pipe = pipes[stream];
+    const pipe = pipeOf(stream);
     if (pipe.lineBytes + data.length <= limits.lineBytesMax) {
       const newline = data.lastIndexOf(10);
       pipe.lineBytes = newline < 0 ? pipe.lineBytes + data.length : data.length - newline - 1;
@@ -97,7 +99,7 @@ export function createLogSink(
 
   return {
     push(stream, chunk) {
-      const pipe = pipes[stream];
+      const pipe = pipeOf(stream);
       if (exhausted || !mayPass(chunk.length)) {
         pipe.masker.resync();
         drop(pipe.rest.length + chunk.length);
@@ -119,6 +121,7 @@ export function createLogSink(
     flush() {
       for (const stream of ['out', 'err'] as const) {
         const pipe = pipes[stream];
+        if (!pipe) continue;
         const text = pipe.masker.push(pipe.rest.toString('utf8')) + pipe.masker.flush();
         pipe.rest = NOTHING;
         write(stream, text);

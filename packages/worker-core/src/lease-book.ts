@@ -31,7 +31,7 @@ export interface Lease {
   /** A pause was asked for before there was a process. */
   pauseKept: boolean;
   /** Messages that carry its result, in order; offered in session number `offeredIn`. */
-  result: readonly EncodedMessage[];
+  result: readonly (WorkerMessage | EncodedMessage)[];
   offeredIn: number;
   /** Checkpoints not yet committed, by `seq`. */
   readonly checkpoints: Map<number, WorkerMessage>;
@@ -219,14 +219,14 @@ export function createLeaseBook(shared: Shared, slots: number): LeaseBook {
     leases.delete(lease.text);
     held.remove(lease.text);
     expiry.clear(lease.text);
+    if (lease.state !== 'waiting') return;
     const index = waiting.indexOf(lease);
     if (index >= 0) waiting.splice(index, 1);
   }
 
   function freeSlot(lease: Lease): void {
     if (lease.slot === undefined) return;
-    if (lease.slot < slotCount) freeSlots.push(lease.slot);
-    freeSlots.sort((a, b) => a - b);
+    if (lease.slot < slotCount) insertSorted(freeSlots, lease.slot);
     lease.slot = undefined;
   }
 
@@ -276,6 +276,18 @@ export function createLeaseBook(shared: Shared, slots: number): LeaseBook {
       freeSlots = Array.from({ length: count }, (_, slot) => slot).filter((slot) => !used.has(slot));
     },
   };
+}
+
+/** The lowest slot is taken first: its host is the warmest. */
+function insertSorted(slots: number[], slot: number): void {
+  let low = 0;
+  let high = slots.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (slots[middle]! < slot) low = middle + 1;
+    else high = middle;
+  }
+  slots.splice(low, 0, slot);
 }
 
 const SAFE_SHARE = 0.8;

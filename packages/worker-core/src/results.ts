@@ -83,11 +83,16 @@ export function createResults(shared: Shared, book: LeaseBook): Results {
   }
 
   function finish(lease: Lease, event: Extract<AttemptEvent, { kind: 'ended' }>): void {
-    lease.result = resultMessages(lease.key, event.result);
+    const told = resultMessages(lease.key, event.result);
+    lease.result = told.map(({ encoded }) => encoded);
     lease.state = 'finished';
     lease.checkpoints.clear();
     book.unspool(lease);
-    spool(lease, lease.text, lease.result);
+    spool(
+      lease,
+      lease.text,
+      told.map(({ message }) => message),
+    );
     book.disarm(lease);
     book.freeSlot(lease);
     if (!shared.reconciling) offerResult(lease);

@@ -8,12 +8,18 @@ import type { AttemptResult, CaseResult, LeaseKey } from '@holdfast/model';
 import { encodeChecked, type EncodedMessage, messageProblem, type WorkerMessage, workerMessage } from '@holdfast/protocol';
 import { cutResult } from './result-parts.ts';
 
-/** The messages of a result, encoded, in order; the last one is `finished`. */
-export function resultMessages(key: LeaseKey, result: AttemptResult): readonly EncodedMessage[] {
+/** A message as it is kept, and as it is sent. */
+export interface Tellable {
+  readonly message: WorkerMessage;
+  readonly encoded: EncodedMessage;
+}
+
+/** The messages of a result, in order; the last one is `finished`. */
+export function resultMessages(key: LeaseKey, result: AttemptResult): readonly Tellable[] {
   // Most results fit one message: encoded once, that is all.
   const message: WorkerMessage = { t: 'finished', ...key, result: result as never };
   const whole = encodeChecked(message, workerMessage);
-  if (whole.ok && whole.value.json.length <= PART_CHARACTERS_MAX) return [whole.value];
+  if (whole.ok && whole.value.json.length <= PART_CHARACTERS_MAX) return [{ message, encoded: whole.value }];
   const messages = encodeAll(messagesOf(key, result));
   if (messages.ok) return messages.value;
   const cut = encodeAll(messagesOf(key, cutFailures(result)));
@@ -44,14 +50,14 @@ function messagesOf(key: LeaseKey, given: AttemptResult): WorkerMessage[] {
 }
 
 /** All of them encoded, or the problem of the first that cannot be told. */
-function encodeAll(messages: readonly WorkerMessage[]): Result<readonly EncodedMessage[], string> {
-  const encoded: EncodedMessage[] = [];
+function encodeAll(messages: readonly WorkerMessage[]): Result<readonly Tellable[], string> {
+  const told: Tellable[] = [];
   for (const message of messages) {
     const one = encodeChecked(message, workerMessage);
     if (!one.ok) return one;
-    encoded.push(one.value);
+    told.push({ message, encoded: one.value });
   }
-  return ok(encoded);
+  return ok(told);
 }
 
 /** Keeps of every failure its message, and of the errors of the file the first ones. */

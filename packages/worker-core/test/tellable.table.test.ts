@@ -17,8 +17,12 @@ const result = (change: Partial<AttemptResult>): AttemptResult => ({ outcome: 'f
 const wide = '測'.repeat(8000);
 const failure = { message: wide, stack: wide.repeat(4), diff: wide.repeat(4) };
 
-const messagesOf = (given: AttemptResult): WorkerMessage[] =>
-  resultMessages(key, given).map(({ json }) => JSON.parse(json) as WorkerMessage);
+const messagesOf = (given: AttemptResult): WorkerMessage[] => {
+  const told = resultMessages(key, given);
+  const sent = told.map(({ encoded }) => JSON.parse(encoded.json) as WorkerMessage);
+  expect(told.map(({ message }) => message)).toEqual(sent);
+  return sent;
+};
 const casesOf = (messages: readonly WorkerMessage[]): unknown[] =>
   messages.flatMap((message) => (message.t === 'part' ? message.cases : message.t === 'finished' ? message.result.cases : []));
 

@@ -69,7 +69,12 @@ function authenticate(context: Context<Env>, ports: CallPorts): Principal {
 }
 
 /** The checked body. Errors: 411, 413, 415, 400 when it is not JSON within limits, 422 with the path of the field. */
-export async function readBody<Schema extends z.ZodType>(call: Call, schema: Schema, limits: EdgeLimits): Promise<z.output<Schema>> {
+export async function readBody<Schema extends z.ZodType>(
+  call: Call,
+  schema: Schema,
+  limits: EdgeLimits,
+  check: (schema: Schema, value: unknown) => z.ZodSafeParseResult<z.output<Schema>> = (given, value) => given.safeParse(value),
+): Promise<z.output<Schema>> {
   const text = await readText(call, limits.bodyBytesMax);
   let value: unknown;
   if (text !== '') {
@@ -79,7 +84,7 @@ export async function readBody<Schema extends z.ZodType>(call: Call, schema: Sch
     if (!parsed.ok) throw new HttpProblem(400, parsed.problem);
     value = parsed.value;
   }
-  const checked = schema.safeParse(value);
+  const checked = check(schema, value);
   if (checked.success) return checked.data;
   const issue = checked.error.issues[0]!;
   throw new HttpProblem(422, issue.message, { path: issue.path.join('.') });

@@ -7,15 +7,18 @@ import type { RunDetail } from '@holdfast/client';
 import type { Queries } from '../queries.ts';
 import { answer, askNode, type Call, type CallPorts, pathRun, pathTask, queryInteger, readBody, type Routes, unwrap } from './calls.ts';
 import { HttpProblem } from './problem.ts';
-import { bodySchemas, dependencyProblem } from './schemas.ts';
+import type { z } from 'zod';
+import { bodySchemas, checkWithTasks, dependencyProblem } from './schemas.ts';
 
 /** Adds `/api/v1/runs` and all below it but the streams. */
 export function addRunRoutes(routes: Routes, ports: CallPorts, queries: Queries): void {
-  const schemas = bodySchemas(ports.limits.tasksPerCallMax);
+  const { tasksPerCallMax } = ports.limits;
+  const schemas = bodySchemas(tasksPerCallMax);
+  const check = <Schema extends z.ZodType>(schema: Schema, value: unknown) => checkWithTasks(schema, value, tasksPerCallMax);
 
   routes.on('POST', '/api/v1/runs', 'submit', async (call) => {
     const key = idempotencyKey(call);
-    const body = await readBody(call, schemas.submit, ports.limits);
+    const body = await readBody(call, schemas.submit, ports.limits, check);
     refuseProblem(dependencyProblem(body.tasks, 0));
     const request: ClientRequest = {
       kind: 'submit',
@@ -40,7 +43,7 @@ export function addRunRoutes(routes: Routes, ports: CallPorts, queries: Queries)
 
   routes.on('POST', '/api/v1/runs/:id/tasks', 'submit', async (call) => {
     const id = pathRun(call);
-    const body = await readBody(call, schemas.addTasks, ports.limits);
+    const body = await readBody(call, schemas.addTasks, ports.limits, check);
     const waits = body.tasks.some((task) => (task.after?.length ?? 0) > 0);
     if (waits && body.expect === undefined) throw new HttpProblem(422, 'tasks that wait for others need `expect`', { path: 'expect' });
     if (waits) refuseProblem(dependencyProblem(body.tasks, body.expect ?? 0));

@@ -3,6 +3,7 @@ import { SCOPES, TOKEN_LIFE_MAX_MS, TOKEN_LIFE_MS } from '@holdfast/auth';
 import { DEFAULT_POLICY, type Fingerprint, type Json, type RunSpec, type TaskSpec } from '@holdfast/model';
 import { coordinatorMessage, fingerprintSchema, messageProblem, runSpec, taskBody, taskPolicy } from '@holdfast/protocol';
 import { z } from 'zod';
+import { quickTask } from './quick-task.ts';
 
 const TASK_BYTES_MAX = 65_536;
 const SPEC_BYTES_MAX = 131_072;
@@ -30,7 +31,7 @@ const leaseOf = (task: { readonly name: string; readonly body: unknown }): unkno
 });
 
 /** A task, its policy filled up with the defaults. */
-const taskSpec = z
+export const taskSpec = z
   .strictObject({
     name: z.string().min(1).max(512),
     body: taskBody,
@@ -59,6 +60,24 @@ const runSpecChecked = runSpec
   .refine((spec) => bytesOf(spec) <= SPEC_BYTES_MAX, { error: `larger than ${SPEC_BYTES_MAX} bytes` })
   .refine((spec) => wireProblem({ t: 'run', run: 1, id: 'r', spec }) === undefined, { error: 'deeper or wider than a message may be' })
   .transform((spec) => spec as RunSpec);
+
+/**
+ * Checks a body that lists tasks: those for which there is a guard need not pass the schema one by one.
+ * The first one always does, so that whatever is wrong with the list itself is found by the schema.
+ */
+export function checkWithTasks<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  tasksMax: number,
+): z.ZodSafeParseResult<z.output<Schema>> {
+  const given = (value as { tasks?: unknown } | null | undefined)?.tasks;
+  const rest = Array.isArray(given) && given.length <= tasksMax ? given.slice(1).map(quickTask) : [];
+  if (rest.length === 0 || rest.includes(undefined)) return schema.safeParse(value);
+  const checked = schema.safeParse({ ...(value as object), tasks: (given as unknown[]).slice(0, 1) });
+  if (!checked.success) return checked;
+  const data = checked.data as { readonly tasks: readonly TaskSpec[] };
+  return { success: true, data: { ...data, tasks: [...data.tasks, ...rest] } as z.output<Schema> };
+}
 
 /** The bodies of a coordinator that takes at most `tasksMax` tasks a call. */
 export const bodySchemas = (tasksMax: number) => ({
