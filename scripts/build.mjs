@@ -41,7 +41,12 @@ for (const folder of folders) {
     // A library of hundreds of small files costs every start more than its code does: such a one is built in, unused parts left out.
     noExternal: builtIn.map((name) => new RegExp(`^${name}(/|$)`)),
     external: [
-      ...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }).filter((name) => !builtIn.includes(name)),
+      // A tool is never installed from elsewhere: what it develops with is there when it runs.
+      ...Object.keys({
+        ...manifest.dependencies,
+        ...manifest.peerDependencies,
+        ...(manifest.holdfast?.tool ? manifest.devDependencies : {}),
+      }).filter((name) => !builtIn.includes(name)),
       /^@holdfast\//,
     ],
   });

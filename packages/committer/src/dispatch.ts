@@ -19,7 +19,15 @@ export function createDispatch<Tx>(modules: readonly StoreModule<Tx>[], tx: Tx):
     }
     appliers.set(module.name, module.open(tx));
   }
-  const applierOf = (op: Op): ((op: Op) => Verdict) | undefined => appliers.get(op.op.slice(0, Math.max(0, op.op.indexOf('.'))));
+  /** By whole name: there are few, and each is looked up for every op of it. */
+  const byName = new Map<string, (op: Op) => Verdict>();
+  const applierOf = (op: Op): ((op: Op) => Verdict) | undefined => {
+    const known = byName.get(op.op);
+    if (known) return known;
+    const found = appliers.get(op.op.slice(0, Math.max(0, op.op.indexOf('.'))));
+    if (found && byName.size < NAMES_MAX) byName.set(op.op, found);
+    return found;
+  };
   return {
     check(ops) {
       for (const op of ops) {
@@ -29,6 +37,8 @@ export function createDispatch<Tx>(modules: readonly StoreModule<Tx>[], tx: Tx):
     apply: (op) => applierOf(op)!(op),
   };
 }
+
+const NAMES_MAX = 1000;
 
 /** What a caller learns when a batch's outcome is unknown (M4). */
 export function inDoubt(cause: unknown): CodedError {

@@ -75,7 +75,7 @@ function isArgv(value: unknown): boolean {
 }
 
 /** Whether it is how an attempt ended. */
-export function isQuickResult(value: unknown): boolean {
+function isQuickResult(value: unknown): boolean {
   if (!isObject(value) || !OUTCOMES.has(value['outcome']) || !isDuration(value['durationMs'])) return false;
   const { cases } = value;
   if (!Array.isArray(cases) || cases.length > CASES_MAX) return false;

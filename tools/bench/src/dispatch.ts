@@ -1,22 +1,28 @@
 /** What it costs to hand a task to a worker and to record its end durably, when the task itself does nothing. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TaskInput } from '@holdfast/client';
 import type { RunId } from '@holdfast/model';
 import { temporaryFolder } from './cleanup.ts';
 import { machineConditions } from './conditions.ts';
 import type { BenchOptions } from './main.ts';
-import { type BenchReport, figureOf, quantile } from './report.ts';
+import { ROOT } from './places.ts';
+import { type DatabaseServer, startPostgres, startRedis } from './peers/database-servers.ts';
+import { PEERS } from './peers/index.ts';
+import { measurePeer } from './peers/measure.ts';
+import type { Peer } from './peers/peer.ts';
+import { type BenchReport, type Figure, figureOf, percentileOf } from './report.ts';
 import { type CoordinatorProcess, startCoordinator, startWorker, type WorkerProcess } from './servers.ts';
 import { type Usage, usageOf } from './usage.ts';
 
-/** Throughput first, then one task at a time on the same two processes, idle in between. */
-export async function benchDispatch({ repetitions = 5, size = 20_000, say }: BenchOptions): Promise<BenchReport> {
+/** Throughput first, peers and we taking turns, then one task at a time on the same two processes, idle in between. */
+export async function benchDispatch({ repetitions = 5, size = 20_000, alone = false, say }: BenchOptions): Promise<BenchReport> {
   const conditions = machineConditions();
   const folder = temporaryFolder();
   // A worker belongs to a checkout: an empty one.
   const checkout = join(folder, 'checkout');
   mkdirSync(checkout);
+  const peers = alone ? [] : await startPeers();
   const coordinator = await startCoordinator(folder);
   try {
     const worker = await startWorker(checkout, coordinator, SLOTS);
@@ -26,6 +32,7 @@ export async function benchDispatch({ repetitions = 5, size = 20_000, say }: Ben
       for (let repetition = 1; repetition <= repetitions; repetition += 1) {
         rounds.push(await throughput(coordinator, worker, size));
         say(`${repetition}/${repetitions}: ${rounds.at(-1)!.perSecond.toFixed(0)} tasks/s`);
+        for (const peer of peers) await peer.measure(size, rounds.at(-1)!.perSecond, say);
       }
       const singles = await oneByOne(coordinator, SINGLES);
       const { figures, notMeasured } = figuresOf(rounds, singles);
@@ -35,21 +42,66 @@ export async function benchDispatch({ repetitions = 5, size = 20_000, say }: Ben
           ...conditions,
           sizes: { tasks: size, tasksPerCall: PER_CALL, slots: SLOTS, singles: SINGLES },
           repetitions,
+          peers: Object.fromEntries(peers.map(({ peer }) => [peer.name, peer.settings])),
+          versions_of_peers: peers.length > 0 ? peerVersions() : {},
+          vs: 'our tasks a second by those of the peer in the same repetition; of a peer the better of working while tasks are added and after it',
           durability: 'SQLite, WAL, synchronous=FULL: every grant before it is sent, every result before it is acknowledged',
           processes: 'one coordinator, one worker, one submitter, all on this machine, over real HTTP and WebSockets',
           tasks_per_s: 'from the first submit call until the run is finished in the store, submitting included; asked every 20 ms',
           pickup:
             'from the call that adds one task until the event of its grant, which leaves together with the assignment; the events of the run are followed',
         },
-        figures,
-        notMeasured,
+        figures: { ...figures, ...Object.assign({}, ...peers.map((peer) => peer.figures())) },
+        notMeasured: [...notMeasured, ...(alone ? ['the peers: --alone'] : peers.flatMap((peer) => peer.missing()))],
       };
     } finally {
       await worker.stop();
     }
   } finally {
     await coordinator.stop();
+    for (const peer of peers) await peer.stop();
   }
+}
+
+interface MeasuredPeer {
+  readonly peer: Peer;
+  measure(size: number, ours: number, say: (line: string) => void): Promise<void>;
+  figures(): Readonly<Record<string, Figure>>;
+  missing(): readonly string[];
+  stop(): Promise<void>;
+}
+
+async function startPeers(): Promise<readonly MeasuredPeer[]> {
+  const servers = { redis: await startRedis(), postgres: await startPostgres() };
+  return PEERS.map((peer) => measuredPeer(peer, servers[peer.server]));
+}
+
+function measuredPeer(peer: Peer, server: DatabaseServer | undefined): MeasuredPeer {
+  const rates: number[] = [];
+  const ratios: number[] = [];
+  return {
+    peer,
+    async measure(size, ours, say) {
+      if (!server) return;
+      const rate = await measurePeer(peer, server, size);
+      rates.push(rate);
+      ratios.push(ours / rate);
+      say(`  ${peer.name}: ${rate.toFixed(0)} tasks/s`);
+    },
+    figures: () =>
+      rates.length === 0
+        ? {}
+        : { [`vs_${peer.name}`]: figureOf(ratios, 'ratio'), [`${peer.name}_tasks_per_s`]: figureOf(rates, 'tasks/s') },
+    missing: () => (server ? [] : [`vs_${peer.name}: there is no ${peer.server} on this machine`]),
+    stop: async () => void (await server?.stop()),
+  };
+}
+
+function peerVersions(): Readonly<Record<string, string>> {
+  const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'tools/bench/package.json'), 'utf8')) as {
+    devDependencies: Readonly<Record<string, string>>;
+  };
+  return Object.fromEntries(Object.entries(devDependencies).filter(([, version]) => !version.startsWith('workspace:')));
 }
 
 interface Round {
@@ -77,7 +129,8 @@ async function throughput(coordinator: CoordinatorProcess, worker: WorkerProcess
   };
 }
 
-async function finished({ client }: CoordinatorProcess, id: RunId, size: number): Promise<void> {
+/** Resolves when all tasks of a run have passed. */
+export async function finished({ client }: CoordinatorProcess, id: RunId, size: number): Promise<void> {
   const deadline = performance.now() + ROUND_WITHIN_MS;
   for (;;) {
     const { state, counts } = await client.run(id);
@@ -136,21 +189,16 @@ async function oneByOne({ client }: CoordinatorProcess, count: number): Promise<
 
 function figuresOf(rounds: readonly Round[], { pickupMs, doneMs }: Singles): Pick<BenchReport, 'figures' | 'notMeasured'> {
   const counted = rounds.filter((round) => round.cpuUs !== undefined && round.rss !== undefined);
-  const at = (samples: readonly number[], q: number) => {
-    const sorted = samples.toSorted((a, b) => a - b);
-    return { ...figureOf(samples, 'ms'), median: Number(quantile(sorted, q).toPrecision(4)) };
-  };
   return {
     figures: {
       tasks_per_s: figureOf(
         rounds.map((round) => round.perSecond),
         'tasks/s',
       ),
-      // Of a percentile, `median` holds the percentile itself, `min` and `max` the extremes of all samples.
-      pickup_p50_ms: at(pickupMs, 0.5),
-      pickup_p99_ms: at(pickupMs, 0.99),
-      recorded_p50_ms: at(doneMs, 0.5),
-      recorded_p99_ms: at(doneMs, 0.99),
+      pickup_p50_ms: percentileOf(pickupMs, 0.5, 'ms'),
+      pickup_p99_ms: percentileOf(pickupMs, 0.99, 'ms'),
+      recorded_p50_ms: percentileOf(doneMs, 0.5, 'ms'),
+      recorded_p99_ms: percentileOf(doneMs, 0.99, 'ms'),
       ...(counted.length === 0
         ? {}
         : {
@@ -181,9 +229,10 @@ function usages(coordinator: CoordinatorProcess, worker: WorkerProcess): { coord
   return ours && theirs && { coordinator: ours, worker: theirs };
 }
 
-const noops = (count: number): TaskInput[] => Array.from({ length: count }, () => ({ name: 'nothing', body: { kind: 'noop' } }));
+/** So many tasks that do nothing. */
+export const noops = (count: number): TaskInput[] => Array.from({ length: count }, () => ({ name: 'nothing', body: { kind: 'noop' } }));
 
-const SLOTS = 256;
+const SLOTS = 512;
 const PER_CALL = 1000;
 const WARM_UP_TASKS = 2000;
 const SINGLES = 200;

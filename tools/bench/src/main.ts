@@ -12,6 +12,10 @@ export interface BenchOptions {
   readonly repetitions: number | undefined;
   /** Undefined: the bench's own size. */
   readonly size: number | undefined;
+  /** Of `growth`: how long. Undefined: 30. */
+  readonly minutes?: number | undefined;
+  /** Of `dispatch`: without peers. */
+  readonly alone?: boolean | undefined;
   /** One line of progress, for people. */
   readonly say: (line: string) => void;
 }
@@ -30,15 +34,36 @@ const BENCHES: Readonly<Record<string, readonly [about: string, size: string, lo
     'tasks, default 20000',
     async () => (await import('./dispatch.ts')).benchDispatch,
   ],
+  store: [
+    'the committer beside raw SQLite, and the event loop of its owner under load',
+    'commits of one row, default 2000',
+    async () => (await import('./store.ts')).benchStore,
+  ],
+  claim: [
+    'starting on, holding and claiming from a long queue',
+    'tasks, default 1000000',
+    async () => (await import('./claim.ts')).benchClaim,
+  ],
+  checkpoint: [
+    'durable checkpoints of 4 KiB from 64 tasks',
+    'checkpoints, default 20000',
+    async () => (await import('./checkpoint.ts')).benchCheckpoint,
+  ],
+  growth: [
+    'growth of the memory of a coordinator under steady load, by --minutes, default 30',
+    'not used',
+    async () => (await import('./growth.ts')).benchGrowth,
+  ],
   queued: ['memory of a coordinator whose queue is long', 'tasks, default 100000', async () => (await import('./queued.ts')).benchQueued],
 };
 
-const USAGE = `Usage: pnpm --silent bench NAME [--json] [--repetitions N] [--size N]
+const USAGE = `Usage: pnpm --silent bench NAME [--json] [--repetitions N] [--size N] [--minutes N] [--alone]
 
 ${Object.entries(BENCHES)
   .map(([name, [about, size]]) => `  ${name.padEnd(10)}${about}\n${' '.repeat(12)}--size: ${size}`)
   .join('\n')}
 
+--minutes is for growth; --alone leaves the peers of dispatch out.
 Without --json a table is printed. Build first: the built programs are measured.`;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -60,7 +85,14 @@ function readArguments(): (Omit<BenchOptions, 'say'> & { readonly bench: string;
   try {
     parsed = parseArgs({
       allowPositionals: true,
-      options: { json: { type: 'boolean' }, help: { type: 'boolean' }, repetitions: { type: 'string' }, size: { type: 'string' } },
+      options: {
+        json: { type: 'boolean' },
+        help: { type: 'boolean' },
+        repetitions: { type: 'string' },
+        size: { type: 'string' },
+        minutes: { type: 'string' },
+        alone: { type: 'boolean' },
+      },
     });
   } catch (error) {
     say(`bench: ${(error as Error).message}\n\n${USAGE}`);
@@ -72,18 +104,25 @@ function readArguments(): (Omit<BenchOptions, 'say'> & { readonly bench: string;
     return 0;
   }
   const [bench = '', ...rest] = positionals;
-  const numbers = [values.repetitions, values.size].map((text) => (text === undefined ? undefined : Number(text)));
+  const numbers = [values.repetitions, values.size, values.minutes].map((text) => (text === undefined ? undefined : Number(text)));
   const wrongNumber = numbers.some((number) => number !== undefined && !(Number.isInteger(number) && number > 0));
   if (!Object.hasOwn(BENCHES, bench) || rest.length > 0 || wrongNumber) {
     const problem = wrongNumber
-      ? '--repetitions and --size are whole numbers above 0'
+      ? '--repetitions, --size and --minutes are whole numbers above 0'
       : bench === ''
         ? 'a name is missing'
         : `unknown bench ${[bench, ...rest].join(' ')}`;
     say(`bench: ${problem}; the benches are ${Object.keys(BENCHES).join(', ')}\n\n${USAGE}`);
     return 2;
   }
-  return { bench, json: values.json === true, repetitions: numbers[0], size: numbers[1] };
+  return {
+    bench,
+    json: values.json === true,
+    repetitions: numbers[0],
+    size: numbers[1],
+    minutes: numbers[2],
+    alone: values.alone === true,
+  };
 }
 
 process.exitCode = await main().catch((error: unknown) => {

@@ -24,6 +24,12 @@ export function figureOf(samples: readonly number[], unit: string): Figure {
   return { median: rounded(quantile(sorted, 0.5)), min: rounded(sorted[0]!), max: rounded(sorted.at(-1)!), n: sorted.length, unit };
 }
 
+/** A percentile: `median` holds the percentile itself, `min` and `max` the extremes of all samples. */
+export function percentileOf(samples: readonly number[], q: number, unit: string): Figure {
+  const sorted = samples.toSorted((a, b) => a - b);
+  return { ...figureOf(samples, unit), median: rounded(quantile(sorted, q)) };
+}
+
 /** The value below which a share `q` (0..1) of the sorted samples lies, between its two neighbours. */
 export function quantile(sorted: readonly number[], q: number): number {
   const place = (sorted.length - 1) * q;

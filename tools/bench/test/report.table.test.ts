@@ -2,13 +2,17 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { describeReport, figureOf, quantile } from '../src/report.ts';
+import { describeReport, figureOf, percentileOf, quantile } from '../src/report.ts';
 import { writeSuite } from '../src/suite.ts';
 
 test('figure: samples in any order -> median, extremes and count; no sample is an error', () => {
   expect(figureOf([3, 1, 2], 'ms')).toEqual({ median: 2, min: 1, max: 3, n: 3, unit: 'ms' });
   expect(figureOf([1, 2], 'ms').median).toBe(1.5);
   expect(() => figureOf([], 'ms')).toThrow('no sample');
+});
+
+test('percentile: the percentile stands in `median`, the extremes are those of all samples', () => {
+  expect(percentileOf([1, 2, 3, 4, 5], 0.75, 'ms')).toEqual({ median: 4, min: 1, max: 5, n: 5, unit: 'ms' });
 });
 
 test('quantile: between two samples -> in proportion', () => {

@@ -47,7 +47,7 @@ export function createRowBuffer(tx: SqliteTx, sql: string, width: number, row: s
 }
 
 /** `(?, ?, ?)`. */
-export const marks = (count: number): string => `(${Array.from({ length: count }, () => '?').join(', ')})`;
+const marks = (count: number): string => `(${Array.from({ length: count }, () => '?').join(', ')})`;
 
 /** Rows of one statement, largest first; the last must be 1. */
 const GROUPS = [32, 8, 1] as const;
