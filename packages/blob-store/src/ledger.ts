@@ -88,8 +88,8 @@ function touch(tables: BlobTables, op: TouchBlobs): Verdict<TouchedBlobs> {
   const missing: BlobDigest[] = [];
   for (const digest of op.digests) {
     const row = tables.blob(digest);
-    if (row) tables.put({ ...row, touched: op.wall });
-    else missing.push(digest);
+    if (!row) missing.push(digest);
+    else if (op.wall !== null) tables.put({ ...row, touched: op.wall });
   }
   return { kind: 'applied', value: { missing } };
 }

@@ -23,11 +23,11 @@ export interface AddedBlob {
   readonly used: number;
 }
 
-/** Which of these are not in the ledger, in the order asked; the grace of those that are begins anew. */
+/** Which of these are not in the ledger, in the order asked. With `wall` the grace of those that are begins anew; null: it only asks. */
 export interface TouchBlobs {
   readonly op: 'blob.touch';
   readonly digests: readonly BlobDigest[];
-  readonly wall: number;
+  readonly wall: number | null;
 }
 export interface TouchedBlobs {
   readonly missing: readonly BlobDigest[];

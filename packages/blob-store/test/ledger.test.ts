@@ -64,6 +64,7 @@ test('L1, L2 ledger: added, referred to, let go, collected -> a digest with refe
     expect(commit({ op: 'ref.take', digest: a, wall: 1 })).toBe(null);
     expect(commit({ op: 'ref.take', digest: a, wall: 1 })).toBe(null);
     expect(commit({ op: 'blob.touch', digests: [c, digestBytes('?'), b], wall: 20 })).toEqual({ missing: [digestBytes('?')] });
+    expect(commit({ op: 'blob.touch', digests: [a, b, c], wall: null })).toEqual({ missing: [] });
     expect(commit({ op: 'blob.collect', before: 20, limit: 10 })).toEqual({ digests: [] });
     expect(commit({ op: 'blob.collect', before: 21, limit: 1 })).toEqual({ digests: [b] });
     expect(commit({ op: 'blob.collect', before: 21, limit: 9 })).toEqual({ digests: [c] });

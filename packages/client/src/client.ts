@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto';
 import type { Scope } from '@holdfast/auth';
 import type { StatusValue, SubmitValue } from '@holdfast/coordinator-core';
 import { CodedError } from '@holdfast/kernel';
-import type { Incarnation, RunId, TaskState, WorkerId } from '@holdfast/model';
+import type { BlobDigest, BlobRef, Incarnation, RunId, TaskState, WorkerId } from '@holdfast/model';
 import type { RunEnded, RunEvent } from '@holdfast/results';
 import { readLines } from './lines.ts';
 import type {
+  ArtifactPage,
   LogChunk,
   MintedToken,
   ResultPage,
@@ -61,6 +62,16 @@ export interface Client {
   replay(id: RunId, onEvent: (event: RunEvent) => void): Promise<void>;
   /** What a task printed. `follow`: until its end. */
   logs(id: RunId, options: LogOptions): AsyncGenerator<LogChunk>;
+  /** What the tasks of a run left, a page at a time. */
+  artifacts(id: RunId, options?: Page): Promise<ArtifactPage>;
+  /** The bytes of an artifact, from the latest attempt that left it or from `epoch`. Whoever needs certainty checks their digest. */
+  artifact(id: RunId, n: number, name: string, options?: { readonly epoch?: number }): Promise<AsyncIterable<Uint8Array>>;
+  /** Which of up to 1,000 digests the coordinator lacks; it keeps the others for a day. */
+  missingBlobs(digests: readonly BlobDigest[], signal?: AbortSignal): Promise<readonly BlobDigest[]>;
+  /** Uploads bytes; `source` is opened anew at each try. Resolves once they are durable. */
+  putBlob(ref: BlobRef, source: () => AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
+  /** The bytes of a blob. */
+  openBlob(digest: BlobDigest, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   status(): Promise<StatusValue>;
   /** OpenMetrics text. */
   metrics(): Promise<string>;
@@ -121,6 +132,21 @@ export function createClient(options: ClientOptions): Client {
     watchRun: (id, watch) => watchRun(transport, id, watch),
     replay: (id, onEvent) => replayRun(transport, id, onEvent),
     logs: (id, query) => readLogs(transport, runPath(id, '/logs'), query),
+    artifacts: (id, query = {}) => get(runPath(id, `/artifacts${queryText(query)}`)),
+    artifact: (id, n, name, query = {}) =>
+      transport.open({ method: 'GET', path: runPath(id, `/tasks/${n}/artifacts/${encodeURIComponent(name)}${queryText(query)}`) }),
+    missingBlobs: async (digests, signal) => {
+      const exchange = { method: 'POST', path: '/api/v1/blobs/missing', body: { digests }, ...(signal ? { signal } : {}) } as const;
+      return (await json<{ readonly missing: readonly BlobDigest[] }>(exchange)).missing;
+    },
+    putBlob: async ({ digest, size }, source, signal) =>
+      void (await transport.call({
+        method: 'PUT',
+        path: `/api/v1/blobs/${digest}`,
+        upload: { size, source },
+        ...(signal ? { signal } : {}),
+      })),
+    openBlob: (digest, signal) => transport.open({ method: 'GET', path: `/api/v1/blobs/${digest}`, ...(signal ? { signal } : {}) }),
     status: () => get('/api/v1/status'),
     metrics: () => transport.call({ method: 'GET', path: '/metrics' }),
     isReady: () => isReady(transport),

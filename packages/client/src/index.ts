@@ -1,5 +1,7 @@
 export { type Client, type ClientOptions, createClient, type LogOptions, type Page } from './client.ts';
 export type {
+  ArtifactPage,
+  ArtifactView,
   AttemptView,
   LogChunk,
   MintedToken,

@@ -1,6 +1,7 @@
 /** What the HTTP API answers and takes, as plain data. The coordinator builds these, the client reads them. */
 import type { Scope } from '@holdfast/auth';
 import type {
+  Artifact,
   AttemptResult,
   Fingerprint,
   Json,
@@ -79,6 +80,23 @@ export interface TaskDetail extends TaskView {
   readonly after: readonly number[];
   readonly attemptRows: readonly AttemptView[];
   readonly events: readonly TaskEventView[];
+}
+
+/** A file that an attempt left. */
+export interface ArtifactView extends Artifact {
+  readonly n: number;
+  readonly epoch: number;
+  /** Name of the task. */
+  readonly task: string;
+  readonly worker: string;
+}
+
+/** By task, attempt and the order in which the attempt named them. */
+export interface ArtifactPage {
+  readonly artifacts: readonly ArtifactView[];
+  /** Number of the last task of this page: where the next one begins. */
+  readonly after: number;
+  readonly more: boolean;
 }
 
 /** What was recorded of a run, in the order of the store. */

@@ -7,6 +7,8 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as plainRequest } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import { CodedError, errorText } from '@holdfast/kernel';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import pRetry from 'p-retry';
 
 export interface TransportOptions {
@@ -15,18 +17,30 @@ export interface TransportOptions {
   readonly token: string;
   /** PEM text of the authority that signed the coordinator's certificate; default: the system's. */
   readonly ca?: string;
+  /** PEM texts of this side's certificate, where the coordinator asks for one. */
+  readonly cert?: string;
+  readonly key?: string;
   /** Times that one call is tried. Default 6, some 6 s in all. */
   readonly attemptsMax?: number;
+  /** Milliseconds between two tries at most. Default 2,000. */
+  readonly pauseMaxMs?: number;
   /** Milliseconds of silence after which one try is given up. Default 30,000. */
   readonly silenceMaxMs?: number;
 }
 
 export interface Exchange {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
+  /** Bytes instead of a body; `source` is opened anew at each try, once the coordinator has said that it wants them. */
+  readonly upload?: Upload;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+}
+
+export interface Upload {
+  readonly size: number;
+  readonly source: () => AsyncIterable<Uint8Array>;
 }
 
 export interface Transport {
@@ -45,9 +59,9 @@ export function createTransport(options: TransportOptions): Transport {
   const base = parseUrl(options.url);
   const secure = base.protocol === 'https:';
   const agentOptions = { keepAlive: true, maxSockets: 16, keepAliveMsecs: 1000, timeout: options.silenceMaxMs ?? SILENCE_MAX_MS };
-  const agent = secure
-    ? new SecureAgent({ ...agentOptions, ...(options.ca === undefined ? {} : { ca: options.ca }) })
-    : new Agent(agentOptions);
+  const { ca, cert, key } = options;
+  const tls = { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) };
+  const agent = secure ? new SecureAgent({ ...agentOptions, ...tls }) : new Agent(agentOptions);
 
   const closing = new AbortController();
   const send = (exchange: Exchange): Promise<IncomingMessage> =>
@@ -61,6 +75,7 @@ export function createTransport(options: TransportOptions): Transport {
           headers: {
             authorization: `Bearer ${options.token}`,
             ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.byteLength }),
+            ...(exchange.upload ? { expect: '100-continue', 'content-length': exchange.upload.size } : {}),
             ...exchange.headers,
           },
           ...(exchange.signal === undefined ? {} : { signal: exchange.signal }),
@@ -69,7 +84,8 @@ export function createTransport(options: TransportOptions): Transport {
       );
       sent.setTimeout(options.silenceMaxMs ?? SILENCE_MAX_MS, () => sent.destroy(new Error('no answer in time')));
       sent.on('error', (error) => reject(exchange.signal?.aborted ? exchange.signal.reason : unreachable(options.url, error)));
-      sent.end(body);
+      if (exchange.upload) sendWhenWanted(sent, exchange.upload, reject);
+      else sent.end(body);
     });
 
   const open = async (exchange: Exchange): Promise<IncomingMessage> => {
@@ -90,7 +106,7 @@ export function createTransport(options: TransportOptions): Transport {
     pRetry(attempt, {
       retries: (options.attemptsMax ?? ATTEMPTS_MAX) - 1,
       minTimeout: 250,
-      maxTimeout: 2000,
+      maxTimeout: options.pauseMaxMs ?? PAUSE_MAX_MS,
       randomize: true,
       signal: exchange.signal === undefined ? closing.signal : AbortSignal.any([exchange.signal, closing.signal]),
       shouldRetry: ({ error }) => isRetryable(error),
@@ -118,6 +134,31 @@ export function createTransport(options: TransportOptions): Transport {
 
 /** Whether asking again may help. */
 export const isRetryable = (error: unknown): boolean => error instanceof CodedError && error.retryable;
+
+/** Sends bytes once the other side says so, or says nothing for a while: something between may not know of it. An answer comes instead of leave. */
+function sendWhenWanted(sent: ClientRequest, upload: Upload, failed: (error: unknown) => void): void {
+  let begun = false;
+  const begin = (): void => {
+    clearTimeout(silence);
+    if (begun) return;
+    begun = true;
+    pipeline(Readable.from(upload.source(), { objectMode: false }), sent).catch((error: unknown) => {
+      // Its own source failed; what the socket has to say comes by its own event.
+      if (sent.errored === null) failed(error);
+    });
+  };
+  const silence = setTimeout(begin, CONTINUE_WITHIN_MS);
+  sent.once('continue', begin);
+  sent.once('response', () => {
+    clearTimeout(silence);
+    if (begun) return;
+    begun = true;
+    // Announced bytes that never come: the connection serves nothing else.
+    sent.destroy();
+  });
+  sent.once('close', () => clearTimeout(silence));
+  sent.flushHeaders();
+}
 
 async function readAll(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
@@ -177,5 +218,7 @@ function problemOf(text: string): Problem {
 /** Codes of Node's TLS for a certificate that is not trusted, out of date or of another host. */
 const CERTIFICATE_REFUSED = /CERT|UNABLE_TO_VERIFY|SELF_SIGNED/;
 const ATTEMPTS_MAX = 6;
+const PAUSE_MAX_MS = 2000;
+const CONTINUE_WITHIN_MS = 1000;
 const SILENCE_MAX_MS = 30_000;
 const ANSWER_BYTES_MAX = 268_435_456;

@@ -1,4 +1,5 @@
 /** What a coordinator is started with. */
+import { BLOB_LIMITS } from '@holdfast/blob-store';
 import type { CoordinatorOptions } from '@holdfast/coordinator-core';
 import { CodedError } from '@holdfast/kernel';
 import { LIMITS } from '@holdfast/protocol';
@@ -53,6 +54,20 @@ export interface EdgeLimits {
   readonly streamBeatEveryMs: number;
   /** Log bytes kept of one attempt. Default 10 MiB. */
   readonly logBytesPerAttemptMax: number;
+  /** Bytes of one uploaded blob. Default 100 MiB. */
+  readonly blobBytesMax: number;
+  /** Bytes that one principal may have uploaded. Default 50 GiB. */
+  readonly blobBytesPerPrincipalMax: number;
+  /** Bytes of the disk that uploads leave free; 0: the smaller of 512 MiB and 5 % of the disk. Default 0. */
+  readonly diskFreeMin: number;
+  /** An upload that brings less than `uploadBytesPerWindowMin` in so many milliseconds is refused 408. Default 30,000. */
+  readonly uploadWindowMs: number;
+  /** Default 30 KiB, that is 1 KiB a second. */
+  readonly uploadBytesPerWindowMin: number;
+  /** Milliseconds for which blobs that nothing refers to are kept. Default a day. */
+  readonly blobGraceMs: number;
+  /** Milliseconds between two collections of such blobs. Default 10 min. */
+  readonly blobSweepEveryMs: number;
 }
 
 export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
@@ -69,6 +84,13 @@ export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
   streamBacklogMax: 8_388_608,
   streamBeatEveryMs: 10_000,
   logBytesPerAttemptMax: 10_485_760,
+  blobBytesMax: BLOB_LIMITS.bytesMax,
+  blobBytesPerPrincipalMax: BLOB_LIMITS.bytesPerPrincipalMax,
+  diskFreeMin: 0,
+  uploadWindowMs: 30_000,
+  uploadBytesPerWindowMin: 30_720,
+  blobGraceMs: BLOB_LIMITS.graceMs,
+  blobSweepEveryMs: 600_000,
 };
 
 /** Whether `host` reaches this machine only. */

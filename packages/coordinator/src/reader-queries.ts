@@ -2,9 +2,9 @@
  * Queries of the API that the task store does not have: what was recorded, in the order it was, and what runs now.
  * The store's reader thread loads this file.
  */
-import type { ResultPage } from '@holdfast/client';
+import type { ArtifactPage, ResultPage } from '@holdfast/client';
 import { siblingUrl } from '@holdfast/committer/sqlite';
-import { type AttemptResult, isTerminal, type TaskBody, type TaskState } from '@holdfast/model';
+import { type Artifact, type AttemptResult, isTerminal, type TaskBody, type TaskState } from '@holdfast/model';
 import type { RunEvent } from '@holdfast/results';
 import { type Kysely, sql } from 'kysely';
 
@@ -28,6 +28,25 @@ export const storeQueries = {
       ORDER BY e.seq LIMIT ${limit + 1}`.execute(db);
     const page = rows.slice(0, limit);
     return { events: page.flatMap(eventsOf), after: page.at(-1)?.seq ?? after, more: rows.length > limit };
+  },
+  /** What attempts left, by task and epoch. A page ends between tasks. */
+  async 'api.artifacts'(
+    db: Kysely<unknown>,
+    { run, after, limit }: { readonly run: number; readonly after: number; readonly limit: number },
+  ): Promise<ArtifactPage> {
+    const { rows } = await sql<ArtifactRow>`
+      SELECT a.n, a.epoch, d.name AS task, w.name AS worker, json_extract(a.result, '$.artifacts') AS artifacts
+      FROM attempts AS a
+      JOIN descriptions AS d ON d.run = a.run AND d.n = a.n
+      LEFT JOIN workers AS w ON w.worker = a.worker
+      WHERE a.run = ${run} AND a.n > ${after} AND json_extract(a.result, '$.artifacts') IS NOT NULL
+      ORDER BY a.n, a.epoch LIMIT ${limit + ATTEMPTS_OVER}`.execute(db);
+    const last = rows.length > limit ? rows[limit - 1]!.n : undefined;
+    const page = last === undefined ? rows : rows.filter((row) => row.n <= last);
+    const artifacts = page.flatMap(({ n, epoch, task, worker, artifacts: text }) =>
+      (JSON.parse(text) as Artifact[]).map((artifact) => ({ n, epoch, task, worker: worker ?? '', ...artifact })),
+    );
+    return { artifacts, after: page.at(-1)?.n ?? after, more: last !== undefined && page.length < rows.length };
   },
   /** `task` events of attempts that are out, by task. */
   async 'api.running'(db: Kysely<unknown>, { run }: { readonly run: number }): Promise<RunEvent[]> {
@@ -71,6 +90,14 @@ interface ResultRow {
   readonly result: string | null;
 }
 
+interface ArtifactRow {
+  readonly n: number;
+  readonly epoch: number;
+  readonly task: string;
+  readonly worker: string | null;
+  readonly artifacts: string;
+}
+
 interface RunningRow {
   readonly n: number;
   readonly name: string;
@@ -98,3 +125,5 @@ function eventsOf(row: ResultRow): RunEvent[] {
 }
 
 const RUNNING_MAX = 4096;
+/** More attempts than a task can have: so that all of the last task of a page are read. */
+const ATTEMPTS_OVER = 64;

@@ -1,4 +1,5 @@
 /** What a coordinator consists of beside its node and its sockets, opened in order and closed in reverse. */
+import { type BlobService, openBlobService } from './blob-service.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { addNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { DEFAULT_EDGE_LIMITS, type EdgeLimits, type StartCoordinatorSettings } from './options.ts';
@@ -22,6 +23,7 @@ export interface Services {
   readonly tokens: TokenService;
   readonly events: RunEvents;
   readonly logs: RunLogs;
+  readonly blobs: BlobService;
   readonly metrics: Metrics;
   readonly watch: NodeMetrics;
 }
@@ -46,6 +48,8 @@ export async function openServices(settings: StartCoordinatorSettings, cleanup: 
   cleanup.add(close);
   const store = await openStore(settings.dataFolder, settings.storeBytesMax);
   cleanup.add(() => store.close());
+  const blobs = await openBlobService(settings.dataFolder, store, limits, log);
+  cleanup.add(() => blobs.close());
   const tokens = await openTokens(store);
   const logs = openRunLogs(settings.dataFolder, limits.logBytesPerAttemptMax, (error) =>
     log.warn({ event: 'log.failed', err: error }, 'task logs could not be written'),
@@ -54,5 +58,5 @@ export async function openServices(settings: StartCoordinatorSettings, cleanup: 
   const metrics = createMetrics();
   const watch = addNodeMetrics(metrics);
   cleanup.add(watch.stop);
-  return { limits, log, store, tokens, logs, metrics, events: createRunEvents(), watch };
+  return { limits, log, store, tokens, logs, blobs, metrics, events: createRunEvents(), watch };
 }

@@ -1,7 +1,7 @@
 /** The database of a coordinator: a writer thread over `<data>/holdfast.db`, and a reader thread from the first query on. */
 import { join } from 'node:path';
 import { authStoreUrl } from '@holdfast/auth/sqlite';
-import type { AttemptView, ResultPage, RunView, TaskEventView, TaskView } from '@holdfast/client';
+import type { ArtifactPage, AttemptView, ResultPage, RunView, TaskEventView, TaskView } from '@holdfast/client';
 import type { AsyncCommitter } from '@holdfast/committer';
 import { openSqliteReader, openSqliteThread, type SqliteReader } from '@holdfast/committer/sqlite';
 import { CodedError, hasCode } from '@holdfast/kernel';
@@ -112,6 +112,10 @@ function createQueries(reader: SqliteReader): Queries {
     async results(id, after, limit) {
       const run = await ordinalOf(id);
       return run === undefined ? { events: [], after, more: false } : ask<ResultPage>('api.results', { run, after, limit });
+    },
+    async artifacts(id, after, limit) {
+      const run = await ordinalOf(id);
+      return run === undefined ? { artifacts: [], after, more: false } : ask<ArtifactPage>('api.artifacts', { run, after, limit });
     },
     async running(id) {
       const run = await ordinalOf(id);

@@ -7,6 +7,7 @@ import type { Services } from '../services.ts';
 import type { WorkerLinks } from '../worker-links.ts';
 import { addAdminRoutes, addHealthRoutes } from './admin-routes.ts';
 import { answerProblems, type CallPorts, createRoutes, type Env } from './calls.ts';
+import { addBlobRoutes } from './blob-routes.ts';
 import { addRunRoutes } from './run-routes.ts';
 import { addStreamRoutes, type Streams } from './stream-routes.ts';
 
@@ -18,12 +19,13 @@ export interface HttpApp {
 
 /** Builds the API. `trusted` hears of connections that showed a valid token. */
 export function createApp(services: Services, host: NodeHost, links: WorkerLinks, trusted: CallPorts['trusted']): HttpApp {
-  const { tokens, limits, log, store, events, logs, metrics, watch } = services;
+  const { tokens, limits, log, store, events, logs, blobs, metrics, watch } = services;
   const app = new Hono<Env>();
   const ports: CallPorts = { tokens, host, limits, log, trusted, answered: watch.answered };
   const routes = createRoutes(app, ports);
   addHealthRoutes(app, () => host.state === 'running');
   addRunRoutes(routes, ports, store.queries);
+  addBlobRoutes(routes, ports, store.queries, blobs);
   const streams = addStreamRoutes(routes, ports, store.queries, events, logs);
   const sizes = { links: () => links.size, streams: () => streams.size };
   addAdminRoutes(routes, ports, metrics, () => watch.refresh(host, sizes), links.mayReport);

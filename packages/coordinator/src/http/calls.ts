@@ -38,8 +38,13 @@ export interface Call {
 }
 
 export interface Routes {
-  /** A route for holders of `scope`. */
-  on(method: 'GET' | 'POST' | 'DELETE', path: string, scope: Scope, handler: (call: Call) => Promise<Response> | Response): void;
+  /** A route for holders of `scope`, or of one of several. */
+  on(
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    scope: Scope | readonly Scope[],
+    handler: (call: Call) => Promise<Response> | Response,
+  ): void;
 }
 
 /** Adds authenticated routes to `app`. */
@@ -48,7 +53,10 @@ export function createRoutes(app: App, ports: CallPorts): Routes {
     on(method, path, scope, handler) {
       app.on(method, path, async (context) => {
         const principal = authenticate(context, ports);
-        if (!covers(principal.scopes, scope)) throw new HttpProblem(403, `the token lacks the scope ${scope}`);
+        const scopes = typeof scope === 'string' ? [scope] : scope;
+        if (!scopes.some((one) => covers(principal.scopes, one))) {
+          throw new HttpProblem(403, `the token lacks the scope ${scopes.join(' or ')}`);
+        }
         return handler({ context, principal });
       });
     },
@@ -174,7 +182,7 @@ export function answerProblems(app: App, ports: CallPorts): void {
         ...(problem.status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
         ...(problem.retryAfterSeconds === undefined ? {} : { 'retry-after': String(problem.retryAfterSeconds) }),
         // What is left of a body that was refused is not read.
-        ...(problem.status === 413 || problem.status === 415 ? { connection: 'close' } : {}),
+        ...(problem.status === 408 || problem.status === 413 || problem.status === 415 ? { connection: 'close' } : {}),
       },
     });
   });
@@ -187,4 +195,4 @@ export function answerProblems(app: App, ports: CallPorts): void {
 }
 
 const RETRY_LATER: ReadonlySet<number> = new Set([429, 503, 507]);
-const METHODS = ['GET', 'POST', 'DELETE'] as const;
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const;

@@ -34,6 +34,7 @@ const CODES: Readonly<Record<number, string>> = {
   413: 'too_large',
   414: 'uri_too_long',
   415: 'unsupported_media_type',
+  416: 'range_not_satisfiable',
   421: 'misdirected',
   422: 'invalid_spec',
   426: 'upgrade_required',

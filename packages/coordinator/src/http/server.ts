@@ -43,7 +43,8 @@ export async function openEdge(settings: StartCoordinatorSettings, limits: EdgeL
   const options = {
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headersWithinMs,
-    requestTimeout: limits.requestWithinMs,
+    // Bounded below, request by request: an upload may take as long as its rate allows.
+    requestTimeout: 0,
     connectionsCheckingInterval: Math.min(2000, limits.headersWithinMs),
     keepAliveTimeout: 5000,
     requireHostHeader: false,
@@ -60,11 +61,18 @@ export async function openEdge(settings: StartCoordinatorSettings, limits: EdgeL
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  server.on('request', (request, response) => {
+  const take = (request: IncomingMessage, response: ServerResponse): void => {
+    boundBody(request, limits, ports);
     const refusal = refuseOrigin(request, policy) ?? refuseMethod(request);
     if (refusal === undefined) return ports.request(request, response);
     ports.answered(refusal);
     refuse(response, refusal);
+  };
+  server.on('request', take);
+  server.on('checkContinue', (request, response) => {
+    // An upload is told to go on only once it may.
+    if (!isUpload(request)) response.writeContinue();
+    take(request, response);
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', (error) => ports.log.debug({ event: 'socket.failed', reason: errorText(error) }));
@@ -116,6 +124,20 @@ function listen(server: Server, settings: StartCoordinatorSettings): Promise<voi
   });
 }
 
+const isUpload = (request: IncomingMessage): boolean => request.method === 'PUT' && request.url?.startsWith(UPLOAD_PATH) === true;
+
+/** Ends a request whose body does not come in time. Uploads have a rule of their own. */
+function boundBody(request: IncomingMessage, limits: EdgeLimits, ports: EdgePorts): void {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  if (isUpload(request) || (encoding === undefined && (length === undefined || length === '0'))) return;
+  const cut = setTimeout(() => {
+    ports.answered(408);
+    request.socket.end(rawProblem(408, REASONS[408]!, randomUUID()), () => request.socket.destroy());
+  }, limits.requestWithinMs);
+  const done = (): void => clearTimeout(cut);
+  request.once('end', done).once('close', done);
+}
+
 function originPolicy(settings: StartCoordinatorSettings, scheme: 'http' | 'https'): OriginPolicy {
   const hosts = new Set([settings.listen.host, ...(settings.allowedHosts ?? [])].map((host) => host.toLowerCase()));
   hosts.add('localhost');
@@ -123,7 +145,9 @@ function originPolicy(settings: StartCoordinatorSettings, scheme: 'http' | 'http
   return { hosts, origins: new Set(settings.allowedOrigins ?? []), scheme };
 }
 
-const refuseMethod = (request: IncomingMessage): 405 | undefined => (METHODS.has(request.method ?? '') ? undefined : 405);
+/** HEAD is for blobs, whose size and presence it tells. */
+const refuseMethod = ({ method, url }: IncomingMessage): 405 | undefined =>
+  METHODS.has(method ?? '') && (method !== 'HEAD' || url?.startsWith(UPLOAD_PATH)) ? undefined : 405;
 
 function refuse(response: ServerResponse, status: number): void {
   const body = problemBody(new HttpProblem(status, REASONS[status] ?? 'refused'), randomUUID());
@@ -138,7 +162,7 @@ const urlHost = (host: string): string => {
   return host.includes(':') ? `[${host}]` : host;
 };
 
-const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'DELETE']);
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE']);
 const REASONS: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   403: 'Forbidden',
@@ -153,5 +177,6 @@ const PARSER_STATUS: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
 };
+const UPLOAD_PATH = '/api/v1/blobs/';
 const HEADERS_MAX = 64;
 const CLOSE_WITHIN_MS = 2000;
