@@ -6,7 +6,7 @@
  * N3 A full disk ends the node, not the process: a new one starts from the store once a commit succeeds again.
  *    Anything else ends in `failed`, and the process must exit.
  */
-import type { AsyncCommitter } from '@holdfast/committer';
+import type { AsyncCommitter, Op, Verdict } from '@holdfast/committer';
 import {
   type ClientReply,
   type ClientRequest,
@@ -30,7 +30,7 @@ export interface NodeHostPorts {
   readonly flushLinks: () => void;
   readonly publish: (id: RunId, event: RunEvent) => void;
   readonly noted: (event: string, details: Readonly<Record<string, unknown>>) => void;
-  readonly committed: (ops: number, seconds: number) => void;
+  readonly committed: (ops: readonly Op[], verdicts: readonly Verdict[], seconds: number) => void;
   readonly log: Logger;
 }
 
@@ -109,7 +109,7 @@ export function hostNode(options: CoordinatorOptions, ports: NodeHostPorts): Nod
       .then(
         (verdicts) => {
           if (ofLife !== life) return;
-          ports.committed(effect.ops.length, (nodeClock.mono() - from) / 1000);
+          ports.committed(effect.ops, verdicts, (nodeClock.mono() - from) / 1000);
           assert(verdicts.length === effect.ops.length, 'one verdict per op', { ops: effect.ops.length, verdicts: verdicts.length });
           fullInARow = 0;
           driver.offer({ kind: 'committed', batch: effect.batch, verdicts });

@@ -1,12 +1,14 @@
 /** What `/metrics` tells of a coordinator. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Op, Verdict } from '@holdfast/committer';
 import type { StatusValue } from '@holdfast/coordinator-core';
+import { addCheckpointMetrics } from './checkpoint-metrics.ts';
 import type { Metrics, Sample } from './metrics.ts';
 import type { NodeHost } from './node-host.ts';
 
 export interface NodeMetrics {
   readonly noted: (event: string, details: Readonly<Record<string, unknown>>) => void;
-  readonly committed: (ops: number, seconds: number) => void;
+  readonly committed: (ops: readonly Op[], verdicts: readonly Verdict[], seconds: number) => void;
   readonly answered: (status: number) => void;
   /** Asks the node for what the gauges show. */
   refresh(host: NodeHost, sizes: Sizes): Promise<void>;
@@ -37,6 +39,7 @@ export function addNodeMetrics(metrics: Metrics): NodeMetrics {
   const commits = metrics.counter('holdfast_commits', 'Committed batches.');
   const ops = metrics.counter('holdfast_commit_ops', 'Committed ops.');
   const seconds = metrics.histogram('holdfast_commit_seconds', 'Time from a batch to its verdicts.', COMMIT_BOUNDS);
+  const checkpoints = addCheckpointMetrics(metrics);
   const answers = metrics.counter('holdfast_http_refused', 'Refused requests by status.');
   metrics.gauge('process_resident_memory_bytes', 'Resident memory.', () => [[{}, process.memoryUsage.rss()]]);
   metrics.gauge('process_cpu_seconds', 'CPU time used.', () => [[{}, (process.cpuUsage().user + process.cpuUsage().system) / 1e6]]);
@@ -49,15 +52,17 @@ export function addNodeMetrics(metrics: Metrics): NodeMetrics {
   return {
     noted(event, details) {
       notes.add({ event });
+      if (event === 'checkpoint.corrupt') checkpoints.corrupt();
       if (event === 'session.resumed') sessions.add({ how: 'resumed' });
       if (event === 'session.opened') sessions.add({ how: 'fresh' });
       const cause = LEASE_CAUSES[event];
       if (cause !== undefined && typeof details['leases'] === 'number') leases.add({ cause }, details['leases']);
     },
-    committed(count, took) {
+    committed(batch, verdicts, took) {
       commits.add();
-      ops.add({}, count);
+      ops.add({}, batch.length);
       seconds.observe(took);
+      checkpoints.committed(batch, verdicts);
     },
     stop: () => void lag.disable(),
     answered: (code) => answers.add({ status: String(code) }),

@@ -11,9 +11,12 @@ import { createLogSink, type LogSink } from './log-sink.ts';
 import { maskText, type Pattern } from './mask.ts';
 import { createOverseer, type Overseer, type Signal } from './overseer.ts';
 import type { GroupPorts } from './process-group.ts';
+import type { Scratch } from './scratch.ts';
 
 /** What all attempts of an executor use. */
 export interface Surroundings extends GroupPorts {
+  readonly scratch: Scratch;
+  readonly checkpointEveryMs: number;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly policy: WorkerPolicy;
@@ -36,9 +39,11 @@ export interface Attempt {
   dropCases(): void;
   caseCount(): number;
   failedCount(): number;
-  finish(end: AttemptEnd): void;
+  /** `left`: what it left as artifacts, if anything. */
+  finish(end: AttemptEnd, left?: Left): void;
 }
 
+export type Left = NonNullable<Extract<AttemptEvent, { kind: 'ended' }>['left']>;
 export type AttemptEnd = Omit<AttemptResult, 'durationMs' | 'cases' | 'log'>;
 type WithoutLease<Event> = Event extends { readonly lease: LeaseKey } ? Omit<Event, 'lease'> : never;
 
@@ -87,7 +92,7 @@ export function createAttempt(
     },
     caseCount: () => reported,
     failedCount: () => cases.filter((one) => one.grade === 'failed').length,
-    finish(end) {
+    finish(end, left) {
       if (over) return;
       overseer.done();
       log.flush();
@@ -103,6 +108,7 @@ export function createAttempt(
           cases,
           log: log.totals(),
         },
+        ...(left ? { left } : {}),
       });
       over = true;
     },

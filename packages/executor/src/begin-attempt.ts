@@ -1,6 +1,8 @@
 /** Begins an attempt of any kind and sees it to its end. */
+import { rmSync } from 'node:fs';
 import { errorText, type Result } from '@holdfast/kernel';
-import { type Attempt, type AttemptEnd, createAttempt, type Surroundings } from './attempt.ts';
+import { findArtifacts } from './artifacts.ts';
+import { type Attempt, type AttemptEnd, createAttempt, type Left, type Surroundings } from './attempt.ts';
 import { runCommand } from './command-task.ts';
 import type { AttemptEvent, AttemptOrder } from '@holdfast/model';
 import { runModule } from './module-task.ts';
@@ -14,12 +16,12 @@ export interface Limbs {
   /** False: there are none. */
   signal(signal: Signal): boolean;
   /** A checkpoint is committed. */
-  settled?(seq: number): void;
+  settled?(seq: number, problem?: string): void;
 }
 
 export interface RunningAttempt {
   readonly overseer: Overseer;
-  settled(seq: number): void;
+  settled(seq: number, problem?: string): void;
   /** Resolves when no process is left, with what emits `ended`. Never rejects. */
   readonly over: Promise<() => void>;
 }
@@ -40,17 +42,41 @@ export function beginAttempt(
     if (attempt.overseer.cause() !== 'itself') next.signal('SIGTERM');
   };
   const end = place.ok
-    ? runBody(attempt, place.value, around, hosts, attach)
-    : Promise.resolve<AttemptEnd>({ outcome: 'errored', reason: place.problem });
+    ? runBody(attempt, place.value, around, hosts, attach).then((result) => harvest(result, place.value, around))
+    : Promise.resolve<Harvested>({ end: { outcome: 'errored', reason: place.problem } });
   return {
     overseer: attempt.overseer,
-    settled: (seq) => limbs?.settled?.(seq),
+    settled: (seq, problem) => limbs?.settled?.(seq, problem),
     over: end.then(
-      (result) => () => attempt.finish(result),
+      ({ end: how, left }) =>
+        () =>
+          attempt.finish(how, left),
       (error: unknown) => () => attempt.finish({ outcome: 'errored', reason: `the executor failed: ${errorText(error)}` }),
     ),
   };
 }
+
+interface Harvested {
+  readonly end: AttemptEnd;
+  readonly left?: Left;
+}
+
+/** Takes what the attempt left; nothing of it runs any more. */
+function harvest(end: AttemptEnd, place: Place, { scratch }: Surroundings): Harvested {
+  const own = place.scratch ?? (place.host ? scratch.takeSlot(place.slot, place.marker) : undefined);
+  if (!own) return { end };
+  const found = findArtifacts(own.artifacts);
+  if (found.ok && found.value.length > 0) return { end, left: { folder: own.folder, files: found.value } };
+  rmSync(own.folder, { recursive: true, force: true });
+  return { end: found.ok ? end : withoutArtifacts(end, found.problem) };
+}
+
+/** An attempt that passed has not, if what it left is not kept. */
+export const withoutArtifacts = (end: AttemptEnd, problem: string): AttemptEnd => ({
+  ...end,
+  outcome: end.outcome === 'passed' ? 'errored' : end.outcome,
+  reason: end.reason === undefined ? problem : `${end.reason}; ${problem}`,
+});
 
 async function runBody(
   attempt: Attempt,

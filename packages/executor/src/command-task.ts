@@ -1,8 +1,11 @@
 /** Runs `command` tasks: a program with arguments, judged by its exit code or by the JUnit file it writes. */
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { openState } from '@holdfast/checkpoint-store/envelope';
 import type { CommandBody } from '@holdfast/model';
 import type { Attempt, AttemptEnd, Surroundings } from './attempt.ts';
 import { exitFacts, exitText, forcedEnd, taskFile } from './attempt-end.ts';
+import { type CheckpointFolder, watchCheckpoints } from './checkpoint-folder.ts';
 import { canonicalProgram, findProgram, resolveFolder } from './folders.ts';
 import { junitVerdict, locateResults } from './junit-results.ts';
 import type { Limbs } from './begin-attempt.ts';
@@ -33,15 +36,45 @@ export async function runCommand(
   if (results) rmSync(results.value, { force: true });
 
   const launch = launchWithin(around.policy, program.value, args, name);
-  const started = await startGroup({ launch, cwd: cwd.value, env, marker, channel: false }, around, attempt.log.push);
-  if (!started.ok) return { outcome: 'errored', reason: started.problem };
+  const checkpoints = openCheckpoints(attempt, place, around);
+  const own = { ...env, ...checkpoints?.env };
+  const started = await startGroup({ launch, cwd: cwd.value, env: own, marker, channel: false }, around, attempt.log.push);
+  if (!started.ok) {
+    await checkpoints?.folder.close(false);
+    return { outcome: 'errored', reason: started.problem };
+  }
   attempt.emit({ kind: 'started', pid: started.value.pid });
-  attach(started.value);
+  attach({ signal: started.value.signal, ...(checkpoints ? { settled: checkpoints.folder.settled } : {}) });
   const end = await started.value.ended;
+  // What it saved last serves a further attempt, and nobody after it has passed.
+  await checkpoints?.folder.close(end.code !== 0);
   const forced = forcedEnd(attempt, end);
   if (forced) return forced;
   if (results) return { ...(await junitVerdict(attempt, folder, results.value, end)), ...exitFacts(end) };
   return exitVerdict(attempt, folder, end);
+}
+
+/** Puts the state to go on from into the checkpoint folder, as a file, and watches it. */
+function openCheckpoints(
+  attempt: Attempt,
+  place: Place,
+  around: Surroundings,
+): { readonly folder: CheckpointFolder; readonly env: Readonly<Record<string, string>> } | undefined {
+  if (!place.scratch) return undefined;
+  const { checkpoints: folder } = place.scratch;
+  const { resumeFrom } = attempt.order;
+  const state = resumeFrom && openState(resumeFrom.data, resumeFrom.bytes);
+  const path = state?.ok ? join(folder, basename(state.value.name ?? '') || 'checkpoint') : undefined;
+  if (state?.ok) writeFileSync(path!, state.value.bytes);
+  const given = state?.ok ? (resumeFrom!.data as { digest: string }).digest : undefined;
+  return {
+    env: path === undefined ? {} : { HOLDFAST_RESUME_FILE: path },
+    folder: watchCheckpoints(folder, around.checkpointEveryMs, given, {
+      timers: around.timers,
+      tell: (seq, { data, blob }, bytes) => attempt.emit({ kind: 'checkpoint', seq, data, ...(blob ? { blob, bytes } : {}) }),
+      complain: (text) => attempt.log.push('err', Buffer.from(`holdfast: ${text}\n`)),
+    }),
+  };
 }
 
 /** The exit code decides; the command as a whole is the one case. Killed by a signal it did not finish: no case is proven. */

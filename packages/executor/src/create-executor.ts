@@ -12,6 +12,7 @@ import { beginAttempt, type RunningAttempt } from './begin-attempt.ts';
 import type { Executor, WorkerPolicy } from './executor.ts';
 import { createPlaces } from './place.ts';
 import { type DeathReport, openReaper } from './reaper-link.ts';
+import { createScratch } from './scratch.ts';
 import { createSweeper } from './sweep.ts';
 import { createWarmHosts } from './warm-hosts.ts';
 
@@ -22,6 +23,8 @@ export interface ExecutorOptions {
   readonly policy: WorkerPolicy;
   /** Environment that the policy lets through in part. Default: that of this process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds between two checkpoints of a folder at least. Default 1,000. */
+  readonly checkpointEveryMs?: number;
   /** Where the reaper tells that this process has died. Default: nowhere; `reportDeathTo` sets it later. */
   readonly report?: DeathReport;
   /** The host program of an adapter; throws for one that it does not know. Default: those of @holdfast/test-adapters. */
@@ -55,7 +58,10 @@ export function createExecutor(options: ExecutorOptions, ports: ExecutorPorts, e
   const root = resolve(options.root);
   const reaper = openReaper();
   if (options.report) reaper.report(options.report);
+  const scratch = createScratch();
   const around: Surroundings = {
+    scratch,
+    checkpointEveryMs: options.checkpointEveryMs ?? CHECKPOINT_EVERY_MS,
     ...ports,
     policy,
     folders: policy.folders ?? [root],
@@ -90,7 +96,7 @@ export function createExecutor(options: ExecutorOptions, ports: ExecutorPorts, e
     },
     stop: (lease) => current.get(leaseText(lease))?.overseer.stop(),
     pause: (lease, paused) => current.get(leaseText(lease))?.overseer.pause(paused),
-    checkpointSettled: (lease, seq) => current.get(leaseText(lease))?.settled(seq),
+    checkpointSettled: (lease, seq, problem) => current.get(leaseText(lease))?.settled(seq, problem),
     prewarm(suite, run, slot) {
       const place = places.ofHost(suite, run, slot);
       // What is wrong is told by the first order that needs the host.
@@ -103,8 +109,11 @@ export function createExecutor(options: ExecutorOptions, ports: ExecutorPorts, e
       if (current.size > 0) await new Promise<void>((resolve) => waiting.push(resolve));
       await hosts.close();
       await reaper.close();
+      scratch.close();
     },
     reportDeathTo: (target) => reaper.report(target),
     reaperPid: () => reaper.pid(),
   };
 }
+
+const CHECKPOINT_EVERY_MS = 1000;

@@ -20,8 +20,8 @@ export interface Executor {
   stop(lease: LeaseKey): void;
   /** SIGSTOP or SIGCONT of the group; the timeout's clock stands still meanwhile. */
   pause(lease: LeaseKey, paused: boolean): void;
-  /** The checkpoint is committed: `ctx.checkpoint()` resolves. */
-  checkpointSettled(lease: LeaseKey, seq: number): void;
+  /** The checkpoint is committed: `ctx.checkpoint()` resolves. With `problem` it cannot be kept, and the call rejects. */
+  checkpointSettled(lease: LeaseKey, seq: number, problem?: string): void;
   /** Starts the warm host of a suite on a slot before its first order comes. */
   prewarm(suite: SuiteSpec, run: { readonly cwd: string; readonly env: Readonly<Record<string, string>> }, slot: number): void;
   /** Closes hosts that no open run uses. */

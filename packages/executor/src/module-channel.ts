@@ -15,12 +15,13 @@ export type ModuleRequest =
       readonly attempt: TaskContext['attempt'];
       readonly resumeFrom?: Json;
     }
-  | { readonly t: 'settled'; readonly seq: number };
+  /** `problem`: why it is not kept. */
+  | { readonly t: 'settled'; readonly seq: number; readonly problem?: string };
 
 export type ModuleEvent =
   | { readonly t: 'progress'; readonly fraction: number; readonly note?: string }
-  /** `data`: packed. */
-  | { readonly t: 'checkpoint'; readonly seq: number; readonly data: Json }
+  /** `text`: the state as JSON, packed as a string, so that its shape meets no limit here. */
+  | { readonly t: 'checkpoint'; readonly seq: number; readonly text: string }
   /** `how`: where it went wrong. */
   | { readonly t: 'end'; readonly how: 'returned' }
   | { readonly t: 'end'; readonly how: 'denied' | 'load' | 'thrown'; readonly message: string; readonly stack?: string };

@@ -20,7 +20,7 @@ const write = writeSync;
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 const ENTRY = 'holdfast:task';
 const abort = new AbortController();
-const settled = new Map<number, () => void>();
+const settled = new Map<number, (problem: string | undefined) => void>();
 let lastSeq = 0;
 let checkpoints: Promise<void> = Promise.resolve();
 
@@ -36,7 +36,7 @@ createInterface({ input: channel, crlfDelay: Infinity }).on('line', (line) => {
   const request = JSON.parse(line) as ModuleRequest;
   if (request.t === 'open') void run(request);
   else {
-    settled.get(request.seq)?.();
+    settled.get(request.seq)?.(request.problem);
     settled.delete(request.seq);
   }
 });
@@ -103,7 +103,7 @@ function contextOf(open: Open): TaskContext {
     log: (text) => void process.stdout.write(`${String(text)}\n`),
     async checkpoint(state) {
       // As JSON at the time of the call: what the module changes later does not count.
-      const data = JSON.stringify(packState(state));
+      const data = packState(state);
       // One at a time: memory holds one state, and the order in which they become durable is the order of the calls.
       const turn = checkpoints.catch(() => undefined).then(() => save(data));
       checkpoints = turn;
@@ -116,12 +116,13 @@ function save(text: string): Promise<void> {
   lastSeq += 1;
   const seq = lastSeq;
   channel.ref();
-  return new Promise((resolve) => {
-    settled.set(seq, () => {
+  return new Promise((resolve, reject) => {
+    settled.set(seq, (problem) => {
       channel.unref();
-      resolve();
+      if (problem === undefined) resolve();
+      else reject(new Error(`save a checkpoint: ${problem}`));
     });
-    writeAll(4, `{"t":"checkpoint","seq":${seq},"data":${text}}\n`);
+    send({ t: 'checkpoint', seq, text });
   });
 }
 

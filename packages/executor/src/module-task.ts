@@ -8,7 +8,8 @@ import type { Limbs } from './begin-attempt.ts';
 import { realFolders } from './folders.ts';
 import { launchWithin } from './launch.ts';
 import { readObjects } from './lines.ts';
-import { CHECKPOINT_BYTES_MAX, unpackState } from './checkpoint-state.ts';
+import { openState, sealState, STATE_BYTES_MAX } from '@holdfast/checkpoint-store/envelope';
+import { unpackState } from './checkpoint-state.ts';
 import type { ModuleEvent, ModuleRequest } from './module-channel.ts';
 import { moduleSpecifier } from './module-path.ts';
 import type { Place } from './place.ts';
@@ -41,14 +42,18 @@ export async function runModule(
   let fault: string | undefined;
   listen(group, {
     progress: notes.add,
-    checkpoint: (seq, data) => attempt.emit({ kind: 'checkpoint', seq, data }),
+    checkpoint(seq, text) {
+      const bytes = Buffer.from(text);
+      const { data, blob } = sealState({ kind: 'json', bytes });
+      attempt.emit({ kind: 'checkpoint', seq, data, ...(blob ? { blob, bytes } : {}) });
+    },
     end: (event) => (end ??= event),
     fault(why) {
       fault ??= why;
       group.signal('SIGKILL');
     },
   });
-  attach({ signal: group.signal, settled: (seq) => send({ t: 'settled', seq }) });
+  attach({ signal: group.signal, settled: (seq, problem) => send({ t: 'settled', seq, ...(problem === undefined ? {} : { problem }) }) });
   send({
     t: 'open',
     specifier: specifier.value,
@@ -61,11 +66,18 @@ export async function runModule(
       fencingToken: env['HOLDFAST_FENCING_TOKEN'] ?? '',
       slot: place.slot,
     },
-    ...(attempt.order.resumeFrom === undefined ? {} : { resumeFrom: unpackState(attempt.order.resumeFrom.data) }),
+    ...resumeOf(attempt),
   });
   const exit = await group.ended;
   notes.flush();
   return forcedEnd(attempt, exit) ?? moduleVerdict(attempt, body, end, fault, exit);
+}
+
+function resumeOf(attempt: Attempt): { readonly resumeFrom?: Json } {
+  const { resumeFrom } = attempt.order;
+  const state = resumeFrom && openState(resumeFrom.data, resumeFrom.bytes);
+  // Whoever gave the order has checked it: what cannot be read is not given.
+  return state?.ok && state.value.kind === 'json' ? { resumeFrom: unpackState(state.value) } : {};
 }
 
 function moduleVerdict(
@@ -97,7 +109,7 @@ function moduleVerdict(
 
 interface Ears {
   progress(fraction: number, note: string | undefined): void;
-  checkpoint(seq: number, data: Json): void;
+  checkpoint(seq: number, text: string): void;
   end(event: ModuleEnd): void;
   fault(why: string): void;
 }
@@ -108,13 +120,14 @@ function listen(group: ProcessGroup, ears: Ears): void {
   let lastSeq = 0;
   readObjects(
     group.channel.events,
-    CHECKPOINT_BYTES_MAX + LINE_EXTRA_BYTES,
+    // Text that is JSON has no control characters: written as a string at most every unit becomes two.
+    2 * STATE_BYTES_MAX + LINE_EXTRA_BYTES,
     (event) => {
-      const { t, fraction, note, seq, data, how, message, stack } = event;
+      const { t, fraction, note, seq, text, how, message, stack } = event;
       if (t === 'progress' && typeof fraction === 'number') return ears.progress(fraction, typeof note === 'string' ? note : undefined);
-      if (t === 'checkpoint' && seq === lastSeq + 1 && data !== undefined) {
+      if (t === 'checkpoint' && seq === lastSeq + 1 && typeof text === 'string') {
         lastSeq += 1;
-        return ears.checkpoint(lastSeq, data as Json);
+        return ears.checkpoint(lastSeq, text);
       }
       if (t === 'end' && how === 'returned') return ears.end({ t, how });
       if (t === 'end' && (how === 'denied' || how === 'load' || how === 'thrown')) {

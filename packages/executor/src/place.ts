@@ -8,6 +8,7 @@ import { buildEnvironment, type Environment, secretValues } from './environment.
 import type { RunContext } from './executor.ts';
 import { resolveFolder } from './folders.ts';
 import { maskPatterns, type Pattern } from './mask.ts';
+import type { AttemptScratch } from './scratch.ts';
 import { MARKER } from './sweep.ts';
 
 /** Where and with what one attempt works. */
@@ -19,6 +20,8 @@ export interface Place {
   readonly marker: string;
   readonly slot: number;
   readonly secrets: readonly Pattern[];
+  /** Where it leaves artifacts and checkpoints. Absent: what serves it outlives it, or it leaves nothing. */
+  readonly scratch?: AttemptScratch;
   /** The warm host that a test task needs. */
   readonly host?: HostPlace;
 }
@@ -49,7 +52,10 @@ export function createPlaces(root: string, worker: Readonly<Record<string, strin
   const ofHost: Places['ofHost'] = (suite, run, slot) => {
     const folder = resolveFolder(root, run.cwd, around.folders);
     if (!folder.ok) return folder;
-    const env = environment(run.env, undefined, { HOLDFAST_SLOT: String(slot) });
+    const env = environment(run.env, undefined, {
+      HOLDFAST_SLOT: String(slot),
+      HOLDFAST_ARTIFACTS_DIR: around.scratch.ofSlot(slot),
+    });
     if (!env.ok) return env;
     const key = JSON.stringify([suite.adapter, suite.args, suite.options ?? {}, folder.value, Object.entries(env.value).sort()]);
     try {
@@ -68,16 +74,19 @@ export function createPlaces(root: string, worker: Readonly<Record<string, strin
       if (order.body.kind === 'noop') return ok({ run, folder: root, env: {}, marker, slot, secrets: [] });
       const folder = resolveFolder(root, spec.cwd, around.folders);
       if (!folder.ok) return folder;
+      const scratch = order.body.kind === 'test' ? undefined : around.scratch.ofAttempt(marker);
       const env = environment(spec.env, order.body.kind === 'command' ? order.body.env : undefined, {
         HOLDFAST_RUN: run.id,
         HOLDFAST_TASK: task,
         [MARKER]: marker,
         HOLDFAST_FENCING_TOKEN: `${task}:${order.epoch}`,
         HOLDFAST_SLOT: String(slot),
+        ...(scratch ? { HOLDFAST_ARTIFACTS_DIR: scratch.artifacts } : {}),
+        ...(scratch && order.body.kind === 'command' ? { HOLDFAST_CHECKPOINT_DIR: scratch.checkpoints } : {}),
       });
       if (!env.ok) return env;
       const place = { run, folder: folder.value, env: env.value, marker, slot, secrets: maskPatterns(secretValues(spec, env.value)) };
-      if (order.body.kind !== 'test') return ok(place);
+      if (scratch) return ok({ ...place, scratch });
       if (!spec.suite) return bad('the run names no test suite');
       const host = ofHost(spec.suite, { cwd: folder.value, env: spec.env ?? {} }, slot);
       return host.ok ? ok({ ...place, host: host.value }) : host;

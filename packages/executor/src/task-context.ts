@@ -23,7 +23,7 @@ export interface TaskContext<Input extends Json = Json, State extends Json = Jso
   progress(fraction: number, note?: string): void;
   /** Writes a line to the attempt's log. */
   log(text: string): void;
-  /** Saves what a later attempt can go on from; resolves once it is durable. At most 384 KiB of JSON; rejects beyond: keep large state in a file and save its name. */
+  /** Saves what a later attempt can go on from; resolves once it is durable. At most 16 MiB of JSON; rejects beyond, and when it cannot be kept. */
   checkpoint(state: State): Promise<void>;
 }
 

@@ -62,6 +62,8 @@ test('command: its environment -> the names that are let through, the given ones
   const order = harness.start(body, {}, { env: { A: 'run', B: 'run' } }, 3);
   await harness.ended(order);
   expect(JSON.parse(harness.text(order))).toEqual({
+    HOLDFAST_ARTIFACTS_DIR: expect.stringContaining(`${harness.marker(order)}/artifacts`),
+    HOLDFAST_CHECKPOINT_DIR: expect.stringContaining(`${harness.marker(order)}/checkpoints`),
     PATH: process.env['PATH'],
     MINE_A: '1',
     A: 'run',

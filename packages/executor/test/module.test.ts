@@ -1,10 +1,12 @@
-import { packState } from '../src/checkpoint-state.ts';
+import { sealState } from '@holdfast/checkpoint-store/envelope';
 import type { AttemptEvent, AttemptOrder } from '@holdfast/model';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Json } from '@holdfast/model';
 import { expect, test } from 'vitest';
 import { createHarness, type Harness, processesOf } from './harness.ts';
+
+const sealed = (state: Json): Json => sealState({ kind: 'json', bytes: Buffer.from(JSON.stringify(state)) }).data;
 
 /** Starts a module with the given body of its default export. */
 function startModule(harness: Harness, code: string, more: Partial<AttemptOrder> = {}, input?: Json): AttemptOrder {
@@ -128,25 +130,44 @@ test('module: checkpoints -> numbered from 1, one at a time, resolved when settl
     'const s = { n: 1 }; const a = ctx.checkpoint(s); s.n = 2; const b = ctx.checkpoint(s); await a; ctx.log("a"); await b; ctx.log("b")';
   const order = startModule(harness, code);
   const first = await harness.until('the first checkpoint', (event) => event.kind === 'checkpoint');
-  expect(first).toMatchObject({ seq: 1, data: packState({ n: 1 }) });
+  expect(first).toMatchObject({ seq: 1, data: sealed({ n: 1 }) });
   expect(harness.text(order)).toBe('');
   harness.executor.checkpointSettled(order, 1);
   expect(await harness.until('the second', (event) => event.kind === 'checkpoint' && event.seq === 2)).toMatchObject({
-    data: packState({ n: 2 }),
+    data: sealed({ n: 2 }),
   });
   harness.executor.checkpointSettled(order, 2);
   expect(await harness.ended(order)).toMatchObject({ outcome: 'passed' });
   expect(harness.text(order)).toBe('a\nb\n');
-  const next = startModule(harness, 'ctx.log(JSON.stringify(ctx.resumeFrom))', { resumeFrom: { seq: 2, data: packState({ n: 2 }) } });
+  const next = startModule(harness, 'ctx.log(JSON.stringify(ctx.resumeFrom))', { resumeFrom: { seq: 2, data: sealed({ n: 2 }) } });
   await harness.ended(next);
   expect(harness.text(next)).toBe('{"n":2}\n');
 });
 
-test('module: a checkpoint past what a message carries -> its call fails, the module goes on', async () => {
+test('module: a checkpoint larger than is kept, and one that could not be -> its call fails, the module goes on', async () => {
   const harness = createHarness();
-  const order = startModule(harness, 'try { await ctx.checkpoint("x".repeat(400 * 1024)) } catch (e) { ctx.log(e.name) }');
-  expect(await harness.ended(order)).toMatchObject({ outcome: 'passed' });
-  expect(harness.text(order)).toBe('RangeError\n');
+  const code = (state: string) => `try { await ctx.checkpoint(${state}) } catch (e) { ctx.log(e.name + " " + e.message) }`;
+  const large = startModule(harness, code('"x".repeat(17 * 1024 * 1024)'));
+  expect(await harness.ended(large)).toMatchObject({ outcome: 'passed' });
+  expect(harness.text(large)).toContain('RangeError');
+  const order = startModule(harness, code('1'));
+  await harness.until('the checkpoint', (event) => event.kind === 'checkpoint');
+  harness.executor.checkpointSettled(order, 1, 'the quota is used up');
+  await harness.ended(order);
+  expect(harness.text(order)).toBe('Error save a checkpoint: the quota is used up\n');
+});
+
+test('module: a checkpoint of 2 MiB -> its bytes stand beside it, and a later attempt gets them', async () => {
+  const harness = createHarness();
+  const order = startModule(harness, 'await ctx.checkpoint({ text: "\\"".repeat(1024 * 1024) })');
+  const event = await harness.until('the checkpoint', (one) => one.kind === 'checkpoint');
+  const { blob, bytes, data } = event as Extract<AttemptEvent, { kind: 'checkpoint' }>;
+  expect([blob?.size, bytes?.byteLength]).toEqual([2_097_163, 2_097_163]);
+  harness.executor.checkpointSettled(order, 1);
+  await harness.ended(order);
+  const next = startModule(harness, 'ctx.log(String(ctx.resumeFrom.text.length))', { resumeFrom: { seq: 1, data, bytes: bytes! } });
+  await harness.ended(next);
+  expect(harness.text(next)).toBe('1048576\n');
 });
 
 test('module: 10,000 progress calls -> few notes in order, the last one always', async () => {

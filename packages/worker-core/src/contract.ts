@@ -25,6 +25,12 @@ export type WorkerInput =
   | { readonly kind: 'rubbishReceived'; readonly link: number; readonly reason: string }
   /** What the executor reports. */
   | { readonly kind: 'attempted'; readonly event: AttemptEvent }
+  /** The checkpoint that an attempt was to go on from cannot be read: it goes on from the older one, or from none. */
+  | {
+      readonly kind: 'checkpointFoundCorrupt';
+      readonly lease: LeaseKey;
+      readonly checkpoint: { readonly epoch: number; readonly seq: number };
+    }
   /** Slots, labels or fingerprint changed. Leases of runs of another state of the checkout are given back. */
   | { readonly kind: 'registrationChanged'; readonly registration: Registration }
   /** The spool has room and can be written, or not: then no more work is taken. */

@@ -280,6 +280,9 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
       case 'attempted':
         results.attempted(input.event);
         break;
+      case 'checkpointFoundCorrupt':
+        if (!shared.reconciling) offer('high', { t: 'corrupt', ...input.lease, checkpoint: input.checkpoint });
+        break;
       case 'registrationChanged':
         changeRegistration(input.registration);
         break;

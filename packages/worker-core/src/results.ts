@@ -48,7 +48,13 @@ export function createResults(shared: Shared, book: LeaseBook): Results {
         tellNews({ t: 'log', ...lease.key, offset: event.offset, stream: event.stream, text: event.text });
         break;
       case 'checkpoint':
-        checkpointed(lease, { t: 'checkpoint', ...lease.key, seq: event.seq, data: event.data as never });
+        checkpointed(lease, {
+          t: 'checkpoint',
+          ...lease.key,
+          seq: event.seq,
+          data: event.data as never,
+          ...(event.blob ? { blob: event.blob } : {}),
+        });
         break;
       case 'paused':
         if (LEASE_TABLE[lease.state].attemptPaused === 'notePaused') {

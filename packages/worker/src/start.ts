@@ -20,6 +20,8 @@ import { type ConnectionSnapshot, ConnectionStats, type Credential, type SpoolSt
 import { createFailoverLinks, type FailoverLinks } from '@holdfast/reconnection-core/ws';
 import { createWorkerNode, type WorkerEffect, type WorkerInput, type WorkerSnapshot } from '@holdfast/worker-core';
 import { type CheckoutGuard, createCheckoutGuard } from './checkout-guard.ts';
+import { type Clients, createClients } from './clients.ts';
+import { createDeliveries } from './deliveries.ts';
 import { openWorkerSpool, type SpoolSettings } from './worker-spool.ts';
 
 export type WorkerLog = (level: 'debug' | 'info' | 'warn', event: string, details: Readonly<Record<string, Json>>) => void;
@@ -120,6 +122,7 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   const firstSlot = settings.firstSlot ?? 0;
   let driver: Driver<WorkerInput>;
   let guard: CheckoutGuard | undefined;
+  let clients: Clients | undefined;
 
   let links: FailoverLinks | undefined;
   let registration = registrationOf(settings);
@@ -139,8 +142,16 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   const executor = createExecutor(
     { root: settings.root, policy: settings.policy, teardownFailed },
     { clock: nodeClock, timers: nodeTimers },
-    (event) => driver.offer({ kind: 'attempted', event }),
+    (event) => deliveries.take(event),
   );
+  const deliveries = createDeliveries({
+    // There is work only once there is a coordinator.
+    blobs: () => clients!.get(),
+    tell: (event) => driver.offer({ kind: 'attempted', event }),
+    notKept: (lease, seq, problem) => executor.checkpointSettled(lease, seq, problem),
+    corrupt: (lease, checkpoint) => driver.offer({ kind: 'checkpointFoundCorrupt', lease, checkpoint }),
+    log: settings.log,
+  });
   const { promise: ended, resolve: hasEnded, reject } = Promise.withResolvers<WorkerEnd>();
 
   function perform(effect: WorkerEffect): void {
@@ -160,7 +171,7 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
       case 'start':
         return begin(effect);
       case 'stop':
-        if (guard?.withdraw(leaseText(effect.lease))) return neverBegan(effect.lease);
+        if (guard?.withdraw(leaseText(effect.lease)) || deliveries.stop(effect.lease) === 'unstarted') return neverBegan(effect.lease);
         return executor.stop(effect.lease);
       case 'pause':
         return executor.pause(effect.lease, effect.paused);
@@ -204,7 +215,7 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   }
 
   function begin({ order, run, slot }: Extract<WorkerEffect, { kind: 'start' }>): void {
-    const start = (): void => executor.start(order, run, firstSlot + slot);
+    const start = (): void => deliveries.prepare(order, (ready) => executor.start(ready, run, firstSlot + slot));
     if (order.resumeFrom) stats.checkpointRestored();
     if (guard) guard.begin(order.run, run.class, leaseText(order), start);
     else start();
@@ -269,6 +280,8 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
     closed = true;
     cancelProbe?.();
     await executor.close();
+    await deliveries.close();
+    clients?.close();
     spool.close();
     links?.closeAll(1000, 'the worker ends');
   }
@@ -282,6 +295,7 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
       driver.offer(input);
     });
     links = set;
+    clients = createClients(endpoint, () => set.current().replace(/^ws/, 'http').replace(WORKER_PATH, ''));
     reportDeath = () =>
       executor.reportDeathTo({
         url: set.current().replace(/^ws/, 'http').replace(WORKER_PATH, '/api/v1/workers/death'),
