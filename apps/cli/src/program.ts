@@ -189,6 +189,16 @@ function addInspection(program: Command): void {
     .action(
       async (task: string, options: Record<string, unknown>) => void (process.exitCode = await (await verbs()).logsVerb(task, options, io)),
     );
+  connection(program.command('artifacts'))
+    .description('list the files that tasks left, or bring them here')
+    .argument('[run]', 'its id or folder name, or RUN.N; default: the newest of this project')
+    .argument('[task]', 'number of one task')
+    .option('--download <folder>', 'write the files of the latest attempts to FOLDER/TASK/NAME')
+    .option('--json', 'print as JSON')
+    .action(async (run: string | undefined, task: string | undefined, options: Record<string, unknown>) => {
+      const { artifactsVerb } = await import('./verbs/artifacts.ts');
+      process.exitCode = await artifactsVerb(run, task, options, io);
+    });
   connection(program.command('cancel'))
     .description('cancel a run or one task')
     .argument('<name>', 'RUN, or RUN.N: its id and the number of the task')

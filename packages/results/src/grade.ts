@@ -8,6 +8,7 @@
  * R5 Without any recorded result: `infra_lost` if attempts were lost and none is left, else `not_proven` with the reason.
  */
 import {
+  type Artifact,
   type AttemptOutcome,
   type AttemptResult,
   type CaseResult,
@@ -66,6 +67,8 @@ export interface FileVerdict {
   readonly cases: readonly CaseVerdict[];
   /** Of the attempt that decided: errors that belong to the file and to no case. */
   readonly errors: readonly Failure[];
+  /** Files that the attempt that decided left. Absent: none. */
+  readonly artifacts?: readonly Artifact[];
 }
 
 /** Tells whether the repository calls a failure of this case known. */
@@ -88,6 +91,7 @@ export function judgeTask(task: TaskRecord, closed: boolean, isQuarantined: IsQu
     worker: deciding.worker,
     cases,
     errors: deciding.result.errors ?? [],
+    ...(deciding.result.artifacts ? { artifacts: deciding.result.artifacts } : {}),
   };
 }
 

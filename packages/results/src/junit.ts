@@ -44,7 +44,10 @@ interface SuiteCounts {
 function suite(file: FileVerdict, options: JunitOptions): string {
   const head = { name: file.name, ...countSuite(file), time: seconds(file.durationMs), file: file.cases[0]?.file, hostname: file.worker };
   const facts = { grade: file.grade, attempts: file.attempts, lost: file.lost };
-  const properties = Object.entries(facts).map(([name, value]) => `      <property${attributes({ name: `holdfast.${name}`, value })}/>\n`);
+  const left = (file.artifacts ?? []).map((one) => ['artifact', `${one.name} ${one.digest} ${one.size}`] as const);
+  const properties = [...Object.entries(facts), ...left].map(
+    ([name, value]) => `      <property${attributes({ name: `holdfast.${name}`, value })}/>\n`,
+  );
   const cases = file.cases.map((one) => testcase(one, options.retries ?? true));
   return [
     `  <testsuite${attributes(head)}>\n    <properties>\n${properties.join('')}    </properties>\n`,

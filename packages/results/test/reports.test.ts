@@ -1,3 +1,4 @@
+import { digestOf } from '@holdfast/model';
 import fc from 'fast-check';
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { expect, test } from 'vitest';
@@ -60,6 +61,16 @@ test('junit: every grade -> read back by another parser, counts agree', () => {
   expect(four!.testcase).toMatchObject([{ name: '(outside of any test)', error: { message: 'did not load' } }]);
   expect(five!.testcase).toMatchObject([{ name: 'known', skipped: { message: 'quarantined: known broke' } }]);
   expect(six).toMatchObject({ name: 'make lint', tests: '1', errors: '0' });
+});
+
+test('artifacts: of the attempt that decided -> in the JSON report as recorded, in JUnit as properties', () => {
+  const artifacts = [{ name: 'r/<a>.txt', digest: digestOf('ab'.repeat(32)), size: 12 }];
+  const fold = folded([listed(1), finished(1, 1, 'a+', { artifacts }), listed(2), finished(2, 1, 'b+'), ended(2)]);
+  const xml = xmlOf(fold);
+  expect(XMLValidator.validate(xml)).toBe(true);
+  expect(xml).toContain(`<property name="holdfast.artifact" value="r/&lt;a&gt;.txt sha256-${'ab'.repeat(32)} 12"/>`);
+  const report = JSON.parse([...jsonReport(fold, { run: {}, verdict: verdict(fold), wallMs: 1 })].join('')) as JsonReport;
+  expect(report.files.map((file) => file.artifacts)).toEqual([artifacts, undefined]);
 });
 
 test('junit: without retries -> no element of Surefire', () => {

@@ -11,7 +11,7 @@ import { type RunningWorker, startWorker } from '@holdfast/worker';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { newFolder } from './checkout.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 interface Rig {
   readonly coordinator: RunningCoordinator;
@@ -104,7 +104,10 @@ test('artifacts: the disk is full for a while -> the result waits, then is recor
   const limits = { diskFreeMin: Number.MAX_SAFE_INTEGER };
   const rig = await startRig({ dataFolder, limits });
   const id = await rig.run('echo x > "$HOLDFAST_ARTIFACTS_DIR/x"');
-  await vi.waitFor(async () => expect((await rig.client.metrics()).includes('status="507"')).toBe(true), { timeout: 30_000, interval: 50 });
+  await vi.waitFor(async () => expect((await rig.client.metrics()).includes('status="507"')).toBe(true), {
+    timeout: 120_000,
+    interval: 50,
+  });
   expect((await rig.client.run(id)).counts.remaining).toBe(1);
   const port = Number(new URL(rig.coordinator.url).port);
   await rig.coordinator.close();
@@ -132,10 +135,10 @@ test('G9 checkpoints: large ones of an attempt that fails -> the next one finds 
     { retries: 3, retryDelayMs: 0 },
   );
   const files = () => readdirSync(join(dataFolder, 'blobs'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  await vi.waitFor(async () => expect(await client.metrics()).toMatch(/holdfast_checkpoints_created_total 1\n/), { timeout: 30_000 });
+  await vi.waitFor(async () => expect(await client.metrics()).toMatch(/holdfast_checkpoints_created_total 1\n/), { timeout: 120_000 });
   writeFileSync(join(folder, 'saved'), '');
-  await vi.waitFor(async () => expect((await client.task(id, 1)).epoch).toBe(2), { timeout: 30_000 });
-  await vi.waitFor(async () => expect(await printed(id)).toContain('two'), { timeout: 30_000 });
+  await vi.waitFor(async () => expect((await client.task(id, 1)).epoch).toBe(2), { timeout: 120_000 });
+  await vi.waitFor(async () => expect(await printed(id)).toContain('two'), { timeout: 120_000 });
   const latest = files().find((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8').startsWith('two'))!;
   writeFileSync(join(latest.parentPath, latest.name), Buffer.alloc(100_004, 'x'));
   writeFileSync(join(folder, 'damaged'), '');

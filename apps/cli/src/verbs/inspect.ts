@@ -66,11 +66,24 @@ async function runOf(client: Client, name: string | undefined): Promise<RunId> {
 }
 
 export const watchVerb = (name: string | undefined, flags: InspectFlags, io: Console): Promise<number> =>
-  withClient(flags, async (client) => reportOn(client, await runOf(client, name), flags, io));
+  withClient(flags, async (client) => reportOn(client, await runOf(client, name), flags, io, true));
 
 /** Reports on a run that is over, or on what is known of one that was interrupted. */
-export async function reportVerb(name: string | undefined, flags: InspectFlags, io: Console): Promise<number> {
-  if (flags.connect !== undefined || process.env['HOLDFAST_CONNECT'] || flags.data !== undefined) return watchVerb(name, flags, io);
+export const reportVerb = (name: string | undefined, flags: InspectFlags, io: Console): Promise<number> =>
+  withStoredRun(name, flags, (client, id, manned) => reportOn(client, id, flags, io, manned));
+
+/**
+ * Finds a run at the coordinator that the flags name, else in this project, where its coordinator may have to be started.
+ * `manned`: workers may be there, so that a run that goes on comes to an end. Errors: `CLI_USAGE`.
+ */
+export async function withStoredRun(
+  name: string | undefined,
+  flags: InspectFlags,
+  act: (client: Client, id: RunId, manned: boolean) => Promise<number>,
+): Promise<number> {
+  if (flags.connect !== undefined || process.env['HOLDFAST_CONNECT'] || flags.data !== undefined) {
+    return withClient(flags, async (client) => act(client, await runOf(client, name), true));
+  }
   const folder = latestRunFolder(cacheFolder(projectFolder(process.cwd())), name);
   const record = folder && readRecord(folder);
   if (!folder || !record || record.id === '') throw usageError('find a run: none was started in this project');
@@ -78,21 +91,20 @@ export async function reportVerb(name: string | undefined, flags: InspectFlags, 
   if (existsSync(join(folder.data, 'endpoint.json'))) {
     const client = connect({ ...flags, data: folder.data });
     try {
-      if (await client.isReady()) return await reportOn(client, runId(record.id), flags, io);
+      if (await client.isReady()) return await act(client, runId(record.id), true);
     } finally {
       client.close();
     }
   }
   const fleet = await startLocalFleet({ data: folder.data, logLevel: 'warn' });
   try {
-    return await reportOn(fleet.client, runId(record.id), flags, io, false);
+    return await act(fleet.client, runId(record.id), false);
   } finally {
     await fleet.close();
   }
 }
 
-/** `manned`: workers may be there, so that a run that goes on comes to an end. */
-async function reportOn(client: Client, id: RunId, flags: InspectFlags, io: Console, manned = true): Promise<number> {
+async function reportOn(client: Client, id: RunId, flags: InspectFlags, io: Console, manned: boolean): Promise<number> {
   const run = await client.run(id);
   const controller = new AbortController();
   const stop = (): void => controller.abort();
@@ -163,7 +175,7 @@ export const logsVerb = (
   });
 
 /** `RUN` or `RUN.N`, as people see them. */
-function taskName(name: string): { readonly id: RunId; readonly n?: number } {
+export function taskName(name: string): { readonly id: RunId; readonly n?: number } {
   const match = /^(.+)\.(\d{1,9})$/.exec(name);
   return match ? { id: runId(match[1]!), n: Number(match[2]) } : { id: runId(name) };
 }
