@@ -7,6 +7,7 @@ import type { DurationMs, Machine } from '@holdfast/kernel';
 import type { Op, Verdict } from '@holdfast/committer';
 import type { Fingerprint, Incarnation, Json, LeaseKey, RunId, RunSpec, TaskSpec, WorkerId } from '@holdfast/model';
 import type { Hello, WorkerFrame } from '@holdfast/protocol';
+import type { Packer } from '@holdfast/reconnection-core';
 import type { RunEvent } from '@holdfast/results';
 
 export type CoordinatorInput =
@@ -131,6 +132,12 @@ export type CoordinatorEffect =
   | { readonly kind: 'drained' }
   /** A peer holds a higher epoch, or the store is in doubt: nothing that was held may go out. The node is dead. */
   | { readonly kind: 'halted'; readonly code: string; readonly message: string };
+
+/** What a node needs of its shell beside inputs. */
+export interface CoordinatorPorts {
+  /** Packs messages to workers that can read it. Absent: nothing is compressed. */
+  readonly packer?: Packer;
+}
 
 export type CoordinatorNode = Machine<CoordinatorInput, CoordinatorEffect, CoordinatorSnapshot>;
 

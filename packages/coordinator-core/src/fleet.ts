@@ -41,6 +41,8 @@ export interface Worker {
   registration: Registration;
   /** What it may run, as its registration tells: tasks of any state, and those of its own state of the repository. */
   classes: readonly string[];
+  /** When one life took the place of another whose link was open, of late. */
+  flips: readonly MonoMs[];
   session: ServerSession | undefined;
   link: number | undefined;
   /** The latest link over which this life said hello; 0: over none since this coordinator began. */
@@ -83,6 +85,7 @@ export function createWorker(row: WorkerRow, registration: Registration, now: Mo
     sessionEpoch,
     registration,
     classes: classesOf(registration),
+    flips: [],
     session: undefined,
     link: undefined,
     helloLink: 0,

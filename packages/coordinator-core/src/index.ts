@@ -5,6 +5,7 @@ export type {
   CoordinatorInput,
   CoordinatorNode,
   CoordinatorOptions,
+  CoordinatorPorts,
   CoordinatorSnapshot,
   StatusValue,
   StatusWorker,

@@ -5,13 +5,14 @@
  * E2 A new session begins with an inventory (S4), and with `drain` if that was asked for.
  * E3 A process begins when the one before it is gone, so the later link is the later process: a first hello that comes late loses.
  * E4 A worker is remembered while it has a session, a lease, or a claim that may bring one.
+ * E5 Two processes that take turns under one id are both refused at the third turn within a minute: neither gets work done.
  */
-import { durationMs, type DurationMs } from '@holdfast/kernel';
+import { durationMs, type DurationMs, elapsed } from '@holdfast/kernel';
 import { type Incarnation, incarnation, leaseText, workerId } from '@holdfast/model';
-import { CLOSE, type Hello } from '@holdfast/protocol';
-import { createServerSession, type ServerEffect, type ServerInput } from '@holdfast/reconnection-core';
+import { CLOSE, encodeFrame, type Hello } from '@holdfast/protocol';
+import { createServerSession, createSlots, type ServerEffect, type ServerInput } from '@holdfast/reconnection-core';
 import type { HelloApplied, WorkerRow } from '@holdfast/task-store';
-import type { CoordinatorInput } from './contract.ts';
+import type { CoordinatorInput, CoordinatorPorts } from './contract.ts';
 import { createWorker, heldLease, setRegistration, tellRuns, type Worker } from './fleet.ts';
 import { createInbox } from './inbox.ts';
 import type { Leases } from './leases.ts';
@@ -43,7 +44,7 @@ export interface Links {
   closeAll(): void;
 }
 
-export function createLinks(shared: Shared, leases: Leases): Links {
+export function createLinks(shared: Shared, leases: Leases, ports: CoordinatorPorts): Links {
   const { ops, workers, workersByOrd, touched, options } = shared;
   const links = new Map<number, Link>();
   let early: { readonly link: number; readonly hello: Hello }[] = [];
@@ -71,7 +72,10 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     switch (input.kind) {
       case 'frameReceived':
         if (link.worker) toSession(link.worker, { kind: 'frameReceived', link: input.link, frame: input.frame });
-        else close(input.link, CLOSE.badMessage, `${input.frame.f} before the welcome`);
+        else if (input.frame.f === 'beat') {
+          shared.emit({ kind: 'transmit', link: input.link, text: encodeFrame({ f: 'reregister', reason: 'no session' }) });
+          close(input.link, CLOSE.sessionGone, CLOSE.sessionGone.name);
+        } else close(input.link, CLOSE.badMessage, `${input.frame.f} before the welcome`);
         break;
       case 'rubbishReceived':
         shared.note('warn', 'link.rubbish', { link: input.link, reason: input.reason });
@@ -88,6 +92,7 @@ export function createLinks(shared: Shared, leases: Leases): Links {
   function greet(number: number, link: Link, hello: Hello): void {
     const present = workers.get(hello.worker);
     if (present && present.incarnation !== hello.incarnation && number < present.helloLink) return turnAway(number, hello, 'superseded');
+    if (present?.principal === link.principal && takesTurns(present, hello)) return parted(number, present);
     link.greeting = true;
     const op = {
       op: 'task.hello',
@@ -104,6 +109,19 @@ export function createLinks(shared: Shared, leases: Leases): Links {
       // The link may be gone by now; the store knows the worker all the same.
       admit(number, link.principal, hello, verdict.value);
     });
+  }
+
+  /** E5: a new life while the former one is in use, for the third time within a minute. */
+  function takesTurns(present: Worker, hello: Hello): boolean {
+    if (present.incarnation === hello.incarnation || present.link === undefined) return false;
+    present.flips = [...present.flips.filter((at) => elapsed(at, shared.now()) < FLIPS_WITHIN_MS), shared.now()];
+    return present.flips.length >= FLIPS_MAX;
+  }
+  function parted(number: number, present: Worker): void {
+    shared.note('warn', 'worker.twoLives', { worker: present.id, flips: present.flips.length });
+    const reason = 'two processes take turns under this id';
+    close(number, CLOSE.superseded, reason);
+    toSession(present, { kind: 'closeAsked', code: CLOSE.superseded.code, reason });
   }
 
   /** The hello is refused: only this link ends, whoever has the session keeps it. */
@@ -137,13 +155,16 @@ export function createLinks(shared: Shared, leases: Leases): Links {
     touched.add(worker);
     if (!link) return;
     link.worker = worker;
-    worker.session ??= createServerSession({
-      coordinator: { id: options.id, epoch: shared.epoch },
-      heartbeatEvery: durationMs(options.heartbeatEveryMs),
-      leaseTtl: shared.leaseTtl,
-      lostAfter: shared.lostAfter,
-      resumeWindow: durationMs(options.resumeWindowMs),
-    });
+    worker.session ??= createServerSession(
+      {
+        coordinator: { id: options.id, epoch: shared.epoch },
+        heartbeatEvery: durationMs(options.heartbeatEveryMs),
+        leaseTtl: shared.leaseTtl,
+        lostAfter: shared.lostAfter,
+        resumeWindow: durationMs(options.resumeWindowMs),
+      },
+      ports.packer,
+    );
     worker.link = number;
     worker.suspect = false;
     toSession(worker, { kind: 'helloAccepted', link: number, hello, session: link.session, token: link.token, proof: link.proof });
@@ -288,9 +309,17 @@ export function createLinks(shared: Shared, leases: Leases): Links {
       for (const worker of workers.values()) toSession(worker, { kind: 'stalled', by });
     },
     closeAll() {
+      const slots = createSlots(durationMs(RETRY_FROM_MS), durationMs(RETRY_APART_MS));
       for (const worker of workers.values()) {
-        toSession(worker, { kind: 'closeAsked', code: CLOSE.restart.code, reason: 'the coordinator restarts', retryAfterMs: 500 });
+        const retryAfterMs = slots.take(shared.now());
+        toSession(worker, { kind: 'closeAsked', code: CLOSE.restart.code, reason: 'the coordinator restarts', retryAfterMs });
       }
     },
   };
 }
+
+const FLIPS_MAX = 3;
+const FLIPS_WITHIN_MS = 60_000;
+/** A restarted coordinator takes about a thousand hellos a second. */
+const RETRY_FROM_MS = 500;
+const RETRY_APART_MS = 1;

@@ -10,7 +10,14 @@ import { createDeadlines, createStory, type DurationMs, durationMs, type MonoMs,
 import type { Json, RunId } from '@holdfast/model';
 import type { RunEvent } from '@holdfast/results';
 import type { Started } from '@holdfast/task-store';
-import type { CoordinatorEffect, CoordinatorInput, CoordinatorNode, CoordinatorOptions, CoordinatorSnapshot } from './contract.ts';
+import type {
+  CoordinatorEffect,
+  CoordinatorInput,
+  CoordinatorNode,
+  CoordinatorOptions,
+  CoordinatorPorts,
+  CoordinatorSnapshot,
+} from './contract.ts';
 import { createDispatch } from './dispatch.ts';
 import { createLeases } from './leases.ts';
 import { createLinks } from './links.ts';
@@ -48,7 +55,7 @@ export interface Shared {
 }
 
 /** Creates a coordinator that waits for `booted`. */
-export function createCoordinatorNode(options: CoordinatorOptions): CoordinatorNode {
+export function createCoordinatorNode(options: CoordinatorOptions, ports: CoordinatorPorts = {}): CoordinatorNode {
   let state: CoordinatorSnapshot['state'] = 'new';
   let out: CoordinatorEffect[] = [];
   let halted: CoordinatorEffect | undefined;
@@ -86,7 +93,7 @@ export function createCoordinatorNode(options: CoordinatorOptions): CoordinatorN
     },
   };
   const leases = createLeases(shared);
-  const links = createLinks(shared, leases);
+  const links = createLinks(shared, leases, ports);
   const requests = createRequests(shared, leases);
   const dispatch = createDispatch(shared, leases);
   const notices = createNotices(shared, () => bootedAt);

@@ -210,3 +210,28 @@ test('E3 coordinator: the first hello of a dead life comes after that of the nex
   present.say(passed(LEASE));
   expect(scene.state(1)).toBe('passed');
 });
+
+test('E5 coordinator: two lives take turns under one id -> both refused with 4409 at the third turn, an alert; a restart that found no live link is no turn', () => {
+  const scene = createScene();
+  const calm = createScene();
+  const ends = ['w1#1', 'w1#2', 'w1#3', 'w1#4'].map((life) => scene.worker('w1', life));
+  expect(ends.map((end) => end.closed())).toEqual([4409, 4409, 4409, 4409]);
+  expect(ends[3]!.welcome()).toBeUndefined();
+  expect(scene.notes).toContain('worker.twoLives');
+  for (const life of ['w1#1', 'w1#2', 'w1#3', 'w1#4', 'w1#5']) {
+    const end = calm.worker('w1', life);
+    expect(end.closed()).toBeUndefined();
+    end.hangUp();
+  }
+  expect(calm.notes).not.toContain('worker.twoLives');
+});
+
+test('P5 coordinator: a restart with several workers -> each is told its own time to call again', () => {
+  const scene = createScene();
+  for (const id of ['w1', 'w2', 'w3']) readyWorker(scene, id);
+  scene.input({ kind: 'drainAsked', reason: 'update' });
+  scene.pass(1000);
+  const slots = scene.goaways();
+  expect(slots).toHaveLength(3);
+  expect(new Set(slots).size).toBe(3);
+});

@@ -45,6 +45,8 @@ export interface Scene {
   readonly store: MemoryStore;
   readonly replies: ClientReply[];
   readonly notes: string[];
+  /** `retryAfterMs` of every goaway so far. */
+  goaways(): number[];
   readonly others: CoordinatorEffect[];
   input(input: CoordinatorInput): void;
   /** Time passes; the node ticks whenever it asked for it. */
@@ -84,6 +86,7 @@ export function createScene(options: Partial<CoordinatorOptions> = {}): Scene {
   let token = 0;
   const replies: ClientReply[] = [];
   const notes: string[] = [];
+  const goaways: number[] = [];
   const others: CoordinatorEffect[] = [];
   const committed: string[] = [];
 
@@ -112,6 +115,7 @@ export function createScene(options: Partial<CoordinatorOptions> = {}): Scene {
     const link = links.get(number);
     const frame = JSON.parse(text) as { f: string; a?: [number, number]; m?: [number, CoordinatorMessage][] };
     if (!link) return;
+    if (frame.f === 'goaway') goaways.push((frame as unknown as { retryAfterMs: number }).retryAfterMs);
     if (frame.f === 'welcome') link.welcome = frame as never;
     if (frame.a) link.committed = frame.a[1];
     for (const [seq, message] of frame.m ?? []) {
@@ -181,6 +185,7 @@ export function createScene(options: Partial<CoordinatorOptions> = {}): Scene {
     store,
     replies,
     notes,
+    goaways: () => goaways,
     others,
     commits: (name) => committed.filter((each) => each === name).length,
     published: () => others.flatMap((effect) => (effect.kind === 'publish' ? [effect.event] : [])),

@@ -19,6 +19,7 @@ import {
 import { assert, CodedError, drive, type Driver, durationMs, errorText } from '@holdfast/kernel';
 import { nodeClock, nodeTimers } from '@holdfast/kernel/node';
 import type { RunId } from '@holdfast/model';
+import { nodePacker } from '@holdfast/reconnection-core/ws';
 import type { RunEvent } from '@holdfast/results';
 import type { Logger } from './process-log.ts';
 
@@ -151,7 +152,7 @@ export function hostNode(options: CoordinatorOptions, ports: NodeHostPorts): Nod
 
   const begin = (): void => {
     const ofLife = ++life;
-    node = createCoordinatorNode(options);
+    node = createCoordinatorNode(options, { packer: nodePacker });
     driver = drive<CoordinatorInput, CoordinatorEffect>(node, {
       clock: nodeClock,
       timers: nodeTimers,

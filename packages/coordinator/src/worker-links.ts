@@ -6,6 +6,7 @@
  *    there were too many of its address or key.
  * W3 A link whose token ends is closed 4401 within a second.
  * W4 All frames of one turn leave in one write.
+ * W5 More than `STRANGERS_MAX` proofs are not waited for at once: who comes then is told when to call again.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -13,9 +14,18 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { covers, type Principal } from '@holdfast/auth';
 import type { CoordinatorInput } from '@holdfast/coordinator-core';
-import { nodeEntropy } from '@holdfast/kernel/node';
-import { CLOSE, SUBPROTOCOL, WORKER_PATH } from '@holdfast/protocol';
-import { attachLink, type AttachHandlers, isExposedSocket, type Link as WireLink, SOCKET_OPTIONS } from '@holdfast/reconnection-core/ws';
+import { durationMs } from '@holdfast/kernel';
+import { nodeClock, nodeEntropy } from '@holdfast/kernel/node';
+import { CLOSE, encodeFrame, SUBPROTOCOL, WORKER_PATH } from '@holdfast/protocol';
+import { createSlots } from '@holdfast/reconnection-core';
+import {
+  attachLink,
+  type AttachHandlers,
+  isExposedSocket,
+  type Link as WireLink,
+  nodePacker,
+  SOCKET_OPTIONS,
+} from '@holdfast/reconnection-core/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { rawProblem } from './http/problem.ts';
 import type { Logger } from './process-log.ts';
@@ -59,6 +69,9 @@ interface Link {
 export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
   const links = new Map<number, Link>();
   const corked = new Set<Link>();
+  /** Links without a proof so far. Past a bound the next one is given a slot to call again (W5). */
+  const strangers = new Set<number>();
+  const slots = createSlots(durationMs(1000), durationMs(2));
   /** Who registered a worker, by worker id: the store has the last word. Bounded like the links themselves. */
   const owners = new Map<string, string>();
   let nextLink = 1;
@@ -81,6 +94,7 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
           return wire.close(CLOSE.forbidden.code, 'this token registers no worker');
         if (!ports.isOpen()) return wire.close(CLOSE.tryLater.code, 'not ready');
         ports.trusted(raw);
+        strangers.delete(id);
         link = { wire, raw, principal, owned: undefined };
         links.set(id, link);
         own(link, hello.worker);
@@ -94,6 +108,7 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
       frame: (frame) => ports.offer({ kind: 'frameReceived', link: id, frame }),
       rubbish: (reason) => ports.offer({ kind: 'rubbishReceived', link: id, reason }),
       closed(code, reason) {
+        strangers.delete(id);
         if (!link) return;
         links.delete(id);
         corked.delete(link);
@@ -101,7 +116,18 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
       },
     };
     const exposed = isExposedSocket(raw);
-    const wire = attachLink(socket, handlers, { find: ports.tokens.proofKeys, exposed, helloWithinMs: ports.helloWithinMs });
+    const wire = attachLink(socket, handlers, {
+      find: ports.tokens.proofKeys,
+      compress: nodePacker.methods,
+      exposed,
+      helloWithinMs: ports.helloWithinMs,
+    });
+    if (strangers.size >= STRANGERS_MAX) {
+      const retryAfterMs = slots.take(nodeClock.mono());
+      wire.send(encodeFrame({ f: 'goaway', reason: 'too many links at once', retryAfterMs }));
+      return wire.close(CLOSE.tryLater.code, 'too many links at once');
+    }
+    strangers.add(id);
   };
 
   /** The first one owns it, as in the store; one whose hello the store refuses owns nothing. */
@@ -190,6 +216,7 @@ function refusalOf(request: IncomingMessage, ports: WorkerLinksPorts): Refusal |
 }
 
 const secret = (): string => Buffer.from(nodeEntropy.bytes(32)).toString('base64url');
+const STRANGERS_MAX = 512;
 const OWNERS_MAX = 10_000;
 
 /** Why a link closed, for people: most closes carry no reason, and 1006 means that nobody said goodbye. */

@@ -7,6 +7,7 @@ import {
   coordinatorFrame,
   coordinatorMessage,
   type CoordinatorMessage,
+  createHeldDigest,
   hexOf,
   keysOf,
   proofOf,
@@ -23,6 +24,8 @@ export interface HandWorker {
   /** Resolves with the next assignment of a task, each once. */
   assigned(n: number): Promise<Lease>;
   send(message: WorkerMessage): void;
+  /** One heartbeat that tells what it holds and has received. */
+  beat(): void;
   finish(lease: Lease, outcome?: AttemptResult['outcome']): void;
   /** Resolves with the close code. */
   readonly closed: Promise<number>;
@@ -69,6 +72,7 @@ export async function handWorker(url: string, token: string, options: HandWorker
   const closed = new Promise<number>((resolve) => socket.once('close', resolve));
   const hello = helloText(token, options);
   let sent = 0;
+  let beats = 0;
   let received = 0;
   const send = (message: WorkerMessage): void => {
     sent += 1;
@@ -108,6 +112,11 @@ export async function handWorker(url: string, token: string, options: HandWorker
     send,
     closed,
     socket,
+    beat() {
+      const held = createHeldDigest();
+      for (const lease of leases.values()) held.add(`${lease.run}.${lease.n}.${lease.epoch}`);
+      socket.send(JSON.stringify({ f: 'beat', n: (beats += 1), a: [received, received], held: held.value(), credits: 0 }));
+    },
     assigned: (n) => {
       const lease = leases.get(n);
       return lease ? Promise.resolve(lease) : new Promise((resolve) => waiting.set(n, resolve));

@@ -33,9 +33,22 @@ export type MessageProblem =
  */
 export function decodeFrame<Frame>(text: string, schema: z.ZodType<Frame>): Result<Frame, string> {
   if (text.length > LIMITS.frameBytesMax) return bad(`frame of ${text.length} units`);
-  const measure = scanJson(text);
+  const value = parseBounded(text, LIMITS.frameBytesMax, LIMITS.depthMax);
+  if (!value.ok) return value;
+  const isOurs = (schema as z.ZodType) === workerFrame || (schema as z.ZodType) === coordinatorFrame;
+  if (isOurs && isQuickData(value.value)) return ok(value.value as Frame);
+  const parsed = schema.safeParse(value.value);
+  return parsed.success ? ok(parsed.data) : bad(firstIssue(parsed.error));
+}
+
+/** Reads the JSON of one message that was packed; the limits are those of a message that was not. */
+export const decodePayload = (text: string): Result<unknown, string> =>
+  parseBounded(text, LIMITS.messageBytesMax, LIMITS.depthMax - MESSAGE_DEPTH);
+
+function parseBounded(text: string, bytesMax: number, depthMax: number): Result<unknown, string> {
+  const measure = scanJson(text, depthMax);
   if (measure.problem !== undefined) return bad(measure.problem);
-  if (measure.bytes > LIMITS.frameBytesMax) return bad(`frame of ${measure.bytes} bytes`);
+  if (measure.bytes > bytesMax) return bad(`${measure.bytes} bytes of JSON`);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -44,10 +57,7 @@ export function decodeFrame<Frame>(text: string, schema: z.ZodType<Frame>): Resu
     return bad('not JSON');
   }
   if (text.includes('__proto__') || text.includes('\\u')) removePrototypeKeys(value);
-  const isOurs = (schema as z.ZodType) === workerFrame || (schema as z.ZodType) === coordinatorFrame;
-  if (isOurs && isQuickData(value)) return ok(value as Frame);
-  const parsed = schema.safeParse(value);
-  return parsed.success ? ok(parsed.data) : bad(firstIssue(parsed.error));
+  return ok(value);
 }
 
 /** Encodes a frame other than `data`. */

@@ -64,6 +64,8 @@ const welcome = z.object({
   token: id,
   /** Present: the session goes on, and these many of the worker's messages were received. Absent: it is a new one. */
   resumed: z.object({ received: count }).optional(),
+  /** Present: a new one, since the coordinator's messages `from` to `to` of the old one are gone for good. */
+  gap: z.object({ from: count, to: count, reason: z.enum(['window_exceeded']) }).optional(),
   /** Why it is a new one. */
   fresh: z.enum(['first', 'unknown_session', 'token_mismatch', 'window_exceeded', 'incarnation_changed', 'coordinator_changed']).optional(),
   /** Milliseconds: the coordinator's settings that the worker must follow. */
@@ -86,12 +88,14 @@ const beat = z.object({
 
 const beatAck = z.object({ f: z.literal('beatAck'), n: count, a: acks, renewed: z.boolean() });
 const data = z.object({ f: z.literal('data'), a: acks, m: z.array(z.tuple([z.int().min(1), z.unknown()])).max(4096) });
+/** Answers a heartbeat on a link that has no session: say hello again, without `resume`. */
+const reregister = z.object({ f: z.literal('reregister'), reason: z.string().max(512) });
 const goaway = z.object({ f: z.literal('goaway'), reason: z.string().max(512), retryAfterMs: count.optional() });
 
 /** Worker to coordinator. */
 export const workerFrame = z.discriminatedUnion('f', [hello, proof, beat, data, goaway]);
 /** Coordinator to worker. */
-export const coordinatorFrame = z.discriminatedUnion('f', [challenge, welcome, beatAck, data, goaway]);
+export const coordinatorFrame = z.discriminatedUnion('f', [challenge, welcome, beatAck, data, reregister, goaway]);
 
 export type Hello = z.infer<typeof hello>;
 export type Challenge = z.infer<typeof challenge>;

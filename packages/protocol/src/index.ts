@@ -1,5 +1,6 @@
 export {
   decodeFrame,
+  decodePayload,
   encodeChecked,
   encodeData,
   encodeFrame,

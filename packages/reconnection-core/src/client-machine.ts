@@ -1,7 +1,7 @@
 /**
  * The worker's end as a machine. SPEC.md holds its invariants (I1 to I14), `table.ts` its transitions.
  */
-import { after, type DurationMs, durationMs, type MonoMs } from '@holdfast/kernel';
+import { after, type DurationMs, durationMs, elapsed, type MonoMs } from '@holdfast/kernel';
 import {
   type Challenge,
   CLOSE,
@@ -20,7 +20,7 @@ import {
   type Welcome,
 } from '@holdfast/protocol';
 import { BACKOFF, backoffDelay } from './backoff.ts';
-import { createChannel, earliest, type Taken } from './channel.ts';
+import { codeOf, createChannel, earliest, type Taken } from './channel.ts';
 import type { ClientEffect, ClientInput, ClientOptions, ClientPorts, ClientSession, ClientSnapshot } from './client-session.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { SESSION_LIMITS } from './limits.ts';
@@ -32,7 +32,14 @@ type State =
   /** `helloText` as it was sent: the proof covers it. */
   | { readonly kind: 'greeting'; readonly link: number; readonly deadline: MonoMs; readonly helloText: string; readonly exposed: boolean }
   /** `serverProof`: what the welcome must prove. */
-  | { readonly kind: 'proving'; readonly link: number; readonly deadline: MonoMs; readonly protocol: number; readonly serverProof: string }
+  | {
+      readonly kind: 'proving';
+      readonly link: number;
+      readonly deadline: MonoMs;
+      readonly protocol: number;
+      readonly compress: string | undefined;
+      readonly serverProof: string;
+    }
   | { readonly kind: 'open'; readonly link: number; readonly since: MonoMs }
   | { readonly kind: 'draining'; readonly link: number; readonly deadline: MonoMs; readonly reason: string }
   | { readonly kind: 'waiting'; readonly retryAt: MonoMs };
@@ -45,7 +52,8 @@ export function createClientSession(options: ClientOptions, ports: ClientPorts):
   const backoff = { ...BACKOFF, ...options.backoff };
   const attemptsMax = options.attemptsMax ?? 0;
   const protocol = options.protocol ?? PROTOCOL_VERSIONS;
-  const channel = createChannel({ ...SESSION_LIMITS, ...options.limits }, false);
+  const channel = createChannel({ ...SESSION_LIMITS, ...options.limits }, false, ports.packer);
+  let pressure: ClientSnapshot['pressure'] = 'normal';
   const heartbeat = createHeartbeat(options.creditEvery ?? durationMs(250));
   let state: State = { kind: 'idle' };
   let session: { readonly id: string; readonly token: string } | undefined;
@@ -115,6 +123,7 @@ export function createClientSession(options: ClientOptions, ports: ClientPorts):
       resume,
       key: keyName,
       nonce: hexOf(entropy.bytes(32)),
+      ...(ports.packer ? { compress: [...ports.packer.methods] } : {}),
       ...(exposed ? { requires: ['sealed'] } : {}),
     };
     const helloText = encodeFrame(hello);
@@ -127,7 +136,11 @@ export function createClientSession(options: ClientOptions, ports: ClientPorts):
     if (!protocol.includes(challenge.protocol)) return close(CLOSE.version.code, `protocol ${challenge.protocol} was not offered`, now);
     if (from.exposed && challenge.sealed !== true) return close(CLOSE.version.code, 'sealed frames were required and refused', now);
     const transcript = transcriptOf(from.helloText, challenge);
-    state = { kind: 'proving', link, deadline, protocol: challenge.protocol, serverProof: serverProofOf(mac, keys, transcript) };
+    const { compress } = challenge;
+    if (compress !== undefined && !ports.packer?.methods.includes(compress))
+      return close(CLOSE.version.code, `${compress} was not offered`, now);
+    const serverProof = serverProofOf(mac, keys, transcript);
+    state = { kind: 'proving', link, deadline, protocol: challenge.protocol, compress, serverProof };
     const effects: ClientEffect[] = [{ kind: 'transmit', link, text: encodeFrame({ f: 'proof', proof: proofOf(mac, keys, transcript) }) }];
     if (challenge.sealed !== true) return effects;
     const { up, down } = sealKeysOf(mac, keys.clientKey, transcript);
@@ -151,18 +164,19 @@ export function createClientSession(options: ClientOptions, ports: ClientPorts):
       freshes += 1;
     }
     session = { id: welcome.session, token: welcome.token };
+    channel.packWith(from.compress);
     retryAfter = undefined;
     state = { kind: 'open', link, since: now };
     heartbeat.start(durationMs(welcome.heartbeatEveryMs), now);
     if (resumed) return [{ kind: 'opened', how: 'resumed', welcome }];
-    return [{ kind: 'opened', how: 'fresh', reason: welcome.fresh ?? 'first', welcome }];
+    return [{ kind: 'opened', how: 'fresh', reason: welcome.gap?.reason ?? welcome.fresh ?? 'first', welcome }];
   };
 
   const taken = (result: Pick<Taken, 'settled' | 'problem'> & Partial<Taken>, now: MonoMs): Effects => {
     const effects: ClientEffect[] = [];
     for (const message of result.delivered ?? []) effects.push({ kind: 'deliver', payload: message.payload });
     for (const key of result.settled) effects.push({ kind: 'settled', key });
-    if (result.problem !== undefined) effects.push(...violated(result.problem, now));
+    if (result.problem !== undefined) effects.push(...close(codeOf(result.problem), result.problem, now));
     else effects.push(...finishDrain());
     return effects;
   };
@@ -188,6 +202,7 @@ export function createClientSession(options: ClientOptions, ports: ClientPorts):
     if (state.kind === 'greeting')
       return frame.f === 'challenge' ? challenged(state, frame, now) : violated(`${frame.f} before challenge`, now);
     if (state.kind === 'proving') return frame.f === 'welcome' ? welcomed(state, frame, now) : violated(`${frame.f} before welcome`, now);
+    if (frame.f === 'reregister') return close(CLOSE.sessionGone.code, frame.reason, now);
     if (frame.f === 'welcome' || frame.f === 'challenge') return violated(`a second ${frame.f}`, now);
     // Evidence, not time alone: a link that opens and then says nothing proves nothing (I8).
     if (state.kind === 'open' && now - state.since >= (options.provenAfter ?? 5000)) attempts = 0;
@@ -195,13 +210,15 @@ export function createClientSession(options: ClientOptions, ports: ClientPorts):
     const settled = taken(channel.settle(frame.a, now), now);
     if (state.kind !== 'open') return settled;
     const sentAt = heartbeat.answered(frame.n, now);
-    return sentAt === undefined ? settled : [...settled, { kind: 'renewed', sentAt, matched: frame.renewed }];
+    return sentAt === undefined
+      ? settled
+      : [...settled, { kind: 'renewed', sentAt, matched: frame.renewed, roundTrip: elapsed(sentAt, now) }];
   };
 
   const offer = (input: Extract<ClientInput, { kind: 'offered' }>, now: MonoMs): Effects => {
     if (!session || state.kind === 'ended') return [];
     const before = channel.dropped();
-    channel.offer(input.lane, input.payload, input.key, now);
+    channel.offer(input.lane, input.payload, input, now);
     const dropped = channel.dropped();
     return dropped > before ? [{ kind: 'dropped', messages: dropped }] : [];
   };
@@ -336,13 +353,29 @@ export function createClientSession(options: ClientOptions, ports: ClientPorts):
       queuedBytes: counts.queuedBytes,
       inFlight: counts.inFlight,
       dropped: counts.dropped,
+      expired: counts.expired,
+      pressure,
       roundTrips: heartbeat.roundTrips(),
       resumes,
       freshes,
     };
   };
 
-  return told({ handle, tick, deadline, snapshot }, () => state.kind);
+  /** Adds what the queue itself has to tell. */
+  const withNews = (effects: Effects): Effects => {
+    const gone = channel.expired();
+    const level = channel.pressed() ? 'high' : 'normal';
+    if (gone.length === 0 && level === pressure) return effects;
+    const news: ClientEffect[] = gone.map(({ key, delivered }) => ({ kind: 'expired', key, delivered }));
+    if (level !== pressure) news.push({ kind: 'pressure', level });
+    pressure = level;
+    return [...effects, ...news];
+  };
+
+  return told(
+    { handle: (input, now) => withNews(handle(input, now)), tick: (now) => withNews(tick(now)), deadline, snapshot },
+    () => state.kind,
+  );
 }
 
 const PUBLIC_STATES: Readonly<Record<State['kind'], ClientSnapshot['state']>> = {

@@ -7,6 +7,7 @@ import type { BackoffOptions } from './backoff.ts';
 import type { Offer } from './channel.ts';
 import type { Lane } from './lane.ts';
 import type { SessionLimits } from './limits.ts';
+import type { Packer } from './packer.ts';
 
 export type ClientInput =
   /** Begin to dial. */
@@ -27,7 +28,16 @@ export type ClientInput =
   /** Bytes that did not: the link is closed with 4400. */
   | { readonly kind: 'rubbishReceived'; readonly link: number; readonly reason: string }
   /** The application has a message. `key`: tell `settled` once it is committed by the peer. Kept only while there is a session (I1). */
-  | { readonly kind: 'offered'; readonly lane: Lane; readonly payload: Offer; readonly key?: string | undefined }
+  | {
+      readonly kind: 'offered';
+      readonly lane: Lane;
+      readonly payload: Offer;
+      readonly key?: string | undefined;
+      /** Given up, with `expired`, if it has not left within this time, or must leave again later than that. */
+      readonly expiresIn?: DurationMs | undefined;
+      /** Links on which it may leave, 1 or more; then `expired`. Default: any number. */
+      readonly attemptsMax?: number | undefined;
+    }
   /** What heartbeats say from now on. Credit after none makes a beat due. */
   | { readonly kind: 'heldChanged'; readonly held: { readonly count: number; readonly hash: number }; readonly credits: number }
   /** Slots or labels changed; the next hello carries them. */
@@ -57,7 +67,11 @@ export type ClientEffect =
   /** The peer has committed the message offered with this key. */
   | { readonly kind: 'settled'; readonly key: string }
   /** Leases are renewed, counted from when the answered beat was SENT. `matched` false: an inventory follows. */
-  | { readonly kind: 'renewed'; readonly sentAt: MonoMs; readonly matched: boolean }
+  | { readonly kind: 'renewed'; readonly sentAt: MonoMs; readonly matched: boolean; readonly roundTrip: DurationMs }
+  /** A message was given up; `perhaps`: it had left, and the peer may have it. Told at the latest when it would leave. */
+  | { readonly kind: 'expired'; readonly key: string | undefined; readonly delivered: 'never' | 'perhaps' }
+  /** Much waits (`high`), or no longer: whoever offers should offer less, or may go on. */
+  | { readonly kind: 'pressure'; readonly level: 'high' | 'normal' }
   /** Background messages were dropped, in all so far. */
   | { readonly kind: 'dropped'; readonly messages: number }
   /** Gave up for good: `code` is a close code, or 0 for `attemptsMax` reached. */
@@ -81,6 +95,8 @@ export interface ClientPorts {
   /** Makes nonces. */
   readonly entropy: Entropy;
   readonly mac: Mac;
+  /** Offers its methods to the coordinator. Absent: nothing is compressed. */
+  readonly packer?: Packer | undefined;
 }
 
 export interface ClientOptions {
@@ -129,6 +145,9 @@ export interface ClientSnapshot {
   readonly inFlight: number;
   /** Background messages dropped so far. */
   readonly dropped: number;
+  /** Messages given up so far because their time or their attempts were over. */
+  readonly expired: number;
+  readonly pressure: 'high' | 'normal';
   /** The last round trips of beats in milliseconds, oldest first, at most 64. */
   readonly roundTrips: readonly number[];
   /** Times the session was resumed and times a new one began. */

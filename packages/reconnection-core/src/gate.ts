@@ -22,6 +22,7 @@ import {
   transcriptOf,
   type WorkerFrame,
 } from '@holdfast/protocol';
+import { chosenMethod } from './packer.ts';
 
 export type GateInput =
   /** A frame that passed its schema, and its text. */
@@ -57,6 +58,8 @@ export interface GateOptions {
   readonly protocol?: readonly number[] | undefined;
   /** From opening to the hello, and from the challenge to the proof. Default 5 s. */
   readonly within?: DurationMs | undefined;
+  /** Compressions that this end reads and writes: the `methods` of the server session's packer. Default none. */
+  readonly compress?: readonly string[] | undefined;
   /** Nothing else protects this link: its frames are sealed. Default false. */
   readonly exposed?: boolean | undefined;
 }
@@ -96,7 +99,14 @@ export function createGate(options: GateOptions, ports: GatePorts, now: MonoMs):
     const strange = hello.requires?.find((feature) => !FEATURES.includes(feature));
     if (strange !== undefined) return refuse(CLOSE.version, `${strange} is not known here`);
     const sealed = options.exposed === true || (hello.requires ?? []).includes('sealed');
-    const challenge: Challenge = { f: 'challenge', protocol, nonce: hexOf(entropy.bytes(32)), ...(sealed ? { sealed } : {}) };
+    const compress = chosenMethod(hello.compress, options.compress) as Challenge['compress'];
+    const challenge: Challenge = {
+      f: 'challenge',
+      protocol,
+      nonce: hexOf(entropy.bytes(32)),
+      ...(compress === undefined ? {} : { compress }),
+      ...(sealed ? { sealed } : {}),
+    };
     state = {
       kind: 'challenged',
       deadline: after(at, within),

@@ -13,6 +13,7 @@ export {
 } from './gate.ts';
 export { type Lane, LANES } from './lane.ts';
 export { SESSION_LIMITS, type SessionLimits } from './limits.ts';
+export type { Packer } from './packer.ts';
 export { createServerSession } from './server-machine.ts';
 export type { ServerEffect, ServerInput, ServerOptions, ServerSession, ServerSnapshot } from './server-session.ts';
 export { type ConnectionSnapshot, ConnectionStats, type Distribution } from './connection-stats.ts';
@@ -22,4 +23,5 @@ export { createMemoryDisk, type MemoryDisk } from './memory-disk.ts';
 export { type Checksum, createSpool, type Spool, type SpoolDisk, type SpoolOptions, type SpoolStatus } from './spool.ts';
 export { type Cell, diagram } from './cell.ts';
 export { GATE_TABLE, type GateColumn } from './gate-table.ts';
+export { createSlots, type Slots } from './slots.ts';
 export { CLIENT_TABLE, type ClientColumn, type ClientStateKind, SERVER_TABLE, type ServerColumn, type ServerStateKind } from './table.ts';

@@ -5,7 +5,7 @@
  * N2 Only `background` forgets: past its bounds the oldest goes, counted. The others are bounded by whoever offers
  *    (credits); past `queuedBytesMax` or `queuedMessagesMax` the node is wrong and stops.
  */
-import { CodedError } from '@holdfast/kernel';
+import { CodedError, type MonoMs } from '@holdfast/kernel';
 import { createFifo, type Fifo } from './fifo.ts';
 import type { SessionLimits } from './limits.ts';
 
@@ -20,6 +20,10 @@ export interface Waiting {
   readonly json: string;
   readonly bytes: number;
   readonly key: string | undefined;
+  /** Not sent any more from then on. */
+  readonly expireAt?: MonoMs | undefined;
+  /** Links on which it may leave; absent: any number. */
+  readonly attemptsMax?: number | undefined;
 }
 
 export interface Lanes {

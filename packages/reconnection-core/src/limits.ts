@@ -21,6 +21,10 @@ export interface SessionLimits {
   readonly queuedMessagesMax: number;
   /** Bytes waiting in all lanes. Default 128 MiB. Past it the node stops: RECONNECTION_OUTBOX_FULL. */
   readonly queuedBytesMax: number;
+  /** Messages waiting in all lanes from which on there is pressure. Default 4096. */
+  readonly pressureMessages: number;
+  /** Their bytes. Default 4 MiB. */
+  readonly pressureBytes: number;
   /** Bytes of one frame. Default 1 MiB. */
   readonly frameBytesMax: number;
   /** Messages of one frame. Default 4096. */
@@ -40,6 +44,8 @@ export const SESSION_LIMITS: SessionLimits = {
   backgroundBytesMax: 1024 * 1024,
   queuedMessagesMax: 131_072,
   queuedBytesMax: 128 * 1024 * 1024,
+  pressureMessages: 4096,
+  pressureBytes: 4 * 1024 * 1024,
   frameBytesMax: LIMITS.frameBytesMax,
   frameMessagesMax: LIMITS.messagesPerFrameMax,
   ackDelay: durationMs(5),

@@ -4,16 +4,22 @@
  * W1 Sequence numbers rise by one from 1 in the order of leaving and are never reused in a session.
  * W2 Held are exactly the messages in (received, lastSeq]; their count and bytes stay within the limits.
  * W3 Telemetry (low, background) fills at most half; `criticalSlots` are left to the critical lane.
+ * W5 A message that may not leave again keeps its number and leaves as `null`: the peer counts it, and nobody takes it for a gap.
  * W4 An ack moves forward only, and never past what was sent.
  */
+import type { MonoMs } from '@holdfast/kernel';
 import { encodePiece } from '@holdfast/protocol';
 import { createFifo } from './fifo.ts';
 import type { Lane, Waiting } from './lane.ts';
 import type { SessionLimits } from './limits.ts';
 
 interface Sent {
-  readonly piece: string;
-  readonly bytes: number;
+  piece: string;
+  bytes: number;
+  /** Links on which it has left, this one included. */
+  attempts: number;
+  readonly seq: number;
+  readonly message: Waiting;
   readonly telemetry: boolean;
 }
 
@@ -27,7 +33,9 @@ export interface ReplayWindow {
   /** Sent pieces that have not gone out on this link yet, at most `bytesMax` and `countMax`; [] when there are none. */
   takeUnsent(bytesMax: number, countMax: number): readonly string[];
   /** The peer has `received` of them on a new link: send the rest again. False when that cannot be true. */
-  rewind(received: number): boolean;
+  rewind(received: number, now: MonoMs): boolean;
+  /** Withdrawn at the last rewind (W5); whether the peer has them is not known. */
+  withdrawn(): readonly Waiting[];
   clear(): void;
   readonly lastSeq: number;
   readonly received: number;
@@ -40,6 +48,9 @@ export interface ReplayWindow {
 export function createReplayWindow(limits: SessionLimits): ReplayWindow {
   const sent = createFifo<Sent>();
   const keys = createFifo<{ readonly seq: number; readonly key: string }>();
+  /** Numbers of withdrawn messages whose keys are never settled. */
+  const unsettled = new Set<number>();
+  let withdrawn: Waiting[] = [];
   let lastSeq = 0;
   let received = 0;
   let committed = 0;
@@ -57,6 +68,21 @@ export function createReplayWindow(limits: SessionLimits): ReplayWindow {
     if (unsentFrom <= received) unsentFrom = received + 1;
   };
 
+  /** On another link: once more, or as nothing (W5). */
+  const again = (one: Sent, now: MonoMs): void => {
+    const { message, seq } = one;
+    one.attempts += 1;
+    const over = one.attempts > (message.attemptsMax ?? Infinity) || (message.expireAt !== undefined && now >= message.expireAt);
+    const piece = encodePiece(seq, 'null');
+    if (!over || one.piece === piece) return;
+    bytes += piece.length - one.bytes;
+    if (one.telemetry) telemetry = { messages: telemetry.messages, bytes: telemetry.bytes + piece.length - one.bytes };
+    one.bytes = piece.length;
+    one.piece = piece;
+    if (message.key !== undefined) unsettled.add(seq);
+    withdrawn.push(message);
+  };
+
   return {
     admits(lane, size) {
       const reserved = lane === 'critical' ? 0 : 1;
@@ -71,7 +97,7 @@ export function createReplayWindow(limits: SessionLimits): ReplayWindow {
       lastSeq += 1;
       const piece = encodePiece(lastSeq, message.json);
       const size = message.bytes + piece.length - message.json.length;
-      sent.push({ piece, bytes: size, telemetry: isTelemetry(lane) });
+      sent.push({ piece, bytes: size, telemetry: isTelemetry(lane), attempts: 1, seq: lastSeq, message });
       bytes += size;
       if (isTelemetry(lane)) telemetry = { messages: telemetry.messages + 1, bytes: telemetry.bytes + size };
       if (message.key !== undefined) keys.push({ seq: lastSeq, key: message.key });
@@ -83,7 +109,10 @@ export function createReplayWindow(limits: SessionLimits): ReplayWindow {
       committed = peerCommitted;
       if (keys.length === 0) return NO_KEYS;
       const settled: string[] = [];
-      for (let first = keys.at(0); first && first.seq <= committed; first = keys.at(0)) settled.push(keys.shift()!.key);
+      for (let first = keys.at(0); first && first.seq <= committed; first = keys.at(0)) {
+        const { seq, key } = keys.shift()!;
+        if (!unsettled.delete(seq)) settled.push(key);
+      }
       return settled;
     },
     takeUnsent(bytesMax, countMax) {
@@ -99,15 +128,19 @@ export function createReplayWindow(limits: SessionLimits): ReplayWindow {
       }
       return pieces;
     },
-    rewind(peerReceived) {
+    rewind(peerReceived, now) {
       if (peerReceived < received || peerReceived > lastSeq) return false;
       release(peerReceived);
+      for (let index = 0; index < sent.length; index += 1) again(sent.at(index)!, now);
       unsentFrom = received + 1;
       return true;
     },
+    withdrawn: () => withdrawn.splice(0),
     clear() {
       sent.clear();
       keys.clear();
+      unsettled.clear();
+      withdrawn = [];
       lastSeq = 0;
       received = 0;
       committed = 0;

@@ -3,8 +3,9 @@
  */
 import { after, type DurationMs, durationMs, type MonoMs } from '@holdfast/kernel';
 import { CLOSE, encodeFrame, type Hello, PROTOCOL_VERSIONS, type Welcome, type WorkerFrame } from '@holdfast/protocol';
-import { createChannel, earliest } from './channel.ts';
+import { codeOf, createChannel, earliest } from './channel.ts';
 import { SESSION_LIMITS } from './limits.ts';
+import { chosenMethod, type Packer } from './packer.ts';
 import type { ServerEffect, ServerInput, ServerOptions, ServerSession, ServerSnapshot } from './server-session.ts';
 import { told } from './told.ts';
 
@@ -25,13 +26,14 @@ interface Identity {
 type Effects = readonly ServerEffect[];
 type Fresh = NonNullable<Welcome['fresh']>;
 
-/** Creates the session of one worker; it waits for its first hello. */
-export function createServerSession(options: ServerOptions): ServerSession {
+/** Creates the session of one worker; it waits for its first hello. `packer`: the one whose methods its gates offer. */
+export function createServerSession(options: ServerOptions, packer?: Packer): ServerSession {
   const every = options.heartbeatEvery ?? durationMs(3000);
   const leaseTtl = options.leaseTtl ?? durationMs(10_000);
   const suspectAfter = durationMs(every * 2.5);
   const closeAfter = durationMs(Math.max(leaseTtl - suspectAfter, every / 2));
-  const channel = createChannel({ ...SESSION_LIMITS, ...options.limits }, true);
+  const channel = createChannel({ ...SESSION_LIMITS, ...options.limits }, true, packer);
+  let pressure: ServerSnapshot['pressure'] = 'normal';
   let state: State = { kind: 'new' };
   let identity: Identity | undefined;
   /** Added to wire numbers for the application: messages of all earlier sessions. */
@@ -59,7 +61,7 @@ export function createServerSession(options: ServerOptions): ServerSession {
   };
   /** The peer breaks the protocol: nothing of this session can be relied on, and 4400 makes the peer begin anew. */
   const violated = (reason: string, now: MonoMs): Effects => {
-    const effects = close(CLOSE.badMessage.code, reason, now);
+    const effects = close(codeOf(reason), reason, now);
     forget();
     return effects;
   };
@@ -82,6 +84,8 @@ export function createServerSession(options: ServerOptions): ServerSession {
     const protocol = (options.protocol ?? PROTOCOL_VERSIONS).find((version) => hello.protocol.includes(version));
     if (protocol === undefined) return [{ kind: 'closeLink', link, code: CLOSE.version.code, reason: 'no common protocol version' }];
     const fresh = refusal(hello);
+    // Whoever does not know the token has no say about a session that lives: it may begin another one without.
+    if (fresh === 'token_mismatch') return [{ kind: 'closeLink', link, code: CLOSE.sessionGone.code, reason: CLOSE.sessionGone.name }];
     // What was never sent cannot have been received; the session that is spoken of stays as it is.
     if (!fresh && hello.resume!.received > channel.counts().sent)
       return [{ kind: 'closeLink', link, code: CLOSE.badMessage.code, reason: `resume after message ${hello.resume!.received}` }];
@@ -93,22 +97,30 @@ export function createServerSession(options: ServerOptions): ServerSession {
       const { code } = identity?.incarnation === hello.incarnation ? CLOSE.tryLater : CLOSE.superseded;
       effects.push({ kind: 'closeLink', link: former, code, reason: 'a newer link of this worker' });
     }
+    const { sent } = channel.counts();
+    const lost = { from: (hello.resume?.received ?? 0) + 1, to: sent };
     if (fresh) {
       forget();
       freshes += 1;
     } else resumes += 1;
     const id = fresh ? input.session : identity!.id;
     identity = { id, incarnation: hello.incarnation, token: input.token, formerToken: fresh ? undefined : hello.resume!.token };
+    channel.packWith(chosenMethod(hello.compress, packer?.methods));
     channel.link(fresh ? 0 : hello.resume!.received, now);
     lastBeat = undefined;
     state = { kind: 'linked', link, suspectAt: after(now, suspectAfter) };
+    const answer = !fresh
+      ? { resumed: { received: channel.counts().received } }
+      : fresh === 'window_exceeded'
+        ? { gap: { ...lost, reason: fresh } }
+        : { fresh };
     const welcome: Welcome = {
       f: 'welcome',
       protocol,
       ...(input.proof === undefined ? {} : { proof: input.proof }),
       session: id,
       token: input.token,
-      ...(fresh ? { fresh } : { resumed: { received: channel.counts().received } }),
+      ...answer,
       heartbeatEveryMs: every,
       leaseTtlMs: leaseTtl,
       lostAfterMs: options.lostAfter ?? 120_000,
@@ -165,6 +177,9 @@ export function createServerSession(options: ServerOptions): ServerSession {
 
   const handle = (input: ServerInput, now: MonoMs): Effects => {
     if (input.kind === 'helloAccepted') return helloAccepted(input, now);
+    // It takes itself for registered: it must say hello again.
+    if (input.kind === 'frameReceived' && input.frame.f === 'beat' && (state.kind === 'new' || state.kind === 'expired'))
+      return reregister(input.link);
     // A link that is not the current one has no say any more, whatever it reports (I5, D24).
     if ('link' in input && input.link !== currentLink()) return [];
     switch (input.kind) {
@@ -176,7 +191,7 @@ export function createServerSession(options: ServerOptions): ServerSession {
         return lose(input.reason, now);
       case 'offered': {
         if (!identity) return [];
-        channel.offer(input.lane, input.payload, undefined, now);
+        channel.offer(input.lane, input.payload, { expiresIn: input.expiresIn, attemptsMax: input.attemptsMax }, now);
         return [];
       }
       case 'committed':
@@ -238,13 +253,31 @@ export function createServerSession(options: ServerOptions): ServerSession {
       queuedBytes: counts.queuedBytes,
       inFlight: counts.inFlight,
       dropped: counts.dropped,
+      expired: counts.expired,
+      pressure,
       resumes,
       freshes,
     };
   };
 
-  return told({ handle, tick, deadline, snapshot }, () => state.kind);
+  const withNews = (effects: Effects): Effects => {
+    channel.expired();
+    const level = channel.pressed() ? 'high' : 'normal';
+    if (level === pressure) return effects;
+    pressure = level;
+    return [...effects, { kind: 'pressure', level }];
+  };
+
+  return told(
+    { handle: (input, now) => withNews(handle(input, now)), tick: (now) => withNews(tick(now)), deadline, snapshot },
+    () => state.kind,
+  );
 }
+
+const reregister = (link: number): Effects => [
+  { kind: 'transmit', link, text: encodeFrame({ f: 'reregister', reason: 'no session' }) },
+  { kind: 'closeLink', link, code: CLOSE.sessionGone.code, reason: CLOSE.sessionGone.name },
+];
 
 /** Compares without telling by its duration where two secrets differ. */
 function sameSecret(one: string, other: string): boolean {

@@ -24,7 +24,14 @@ export type ServerInput =
   | { readonly kind: 'rubbishReceived'; readonly link: number; readonly reason: string }
   | { readonly kind: 'linkClosed'; readonly link: number; readonly reason: string }
   /** The application has a message. Kept only while there is a session (I1). */
-  | { readonly kind: 'offered'; readonly lane: Lane; readonly payload: Offer }
+  | {
+      readonly kind: 'offered';
+      readonly lane: Lane;
+      readonly payload: Offer;
+      /** Given up if it has not left within this time, or must leave again later than that. */
+      readonly expiresIn?: DurationMs | undefined;
+      readonly attemptsMax?: number | undefined;
+    }
   /** All that follows from the peer's message `seq` is durable; report every delivered message. Any order; acks stay cumulative. */
   | { readonly kind: 'committed'; readonly seq: number }
   /** Whether the leases named by beat `n` are the ones held here. */
@@ -53,6 +60,8 @@ export type ServerEffect =
   /** Two beats were missed: place nothing new here. A beat or any frame ends it (`alive`). */
   | { readonly kind: 'suspect' }
   | { readonly kind: 'alive' }
+  /** Much waits for this worker (`high`), or no longer. */
+  | { readonly kind: 'pressure'; readonly level: 'high' | 'normal' }
   /** The link is gone; the session waits for a resume. */
   | { readonly kind: 'down'; readonly reason: string }
   /** The resume window is over, or the application ended it: the session is forgotten. Its leases are not touched by that. */
@@ -90,6 +99,9 @@ export interface ServerSnapshot {
   readonly inFlight: number;
   /** Background messages dropped so far. */
   readonly dropped: number;
+  /** Messages given up so far because their time or their attempts were over. */
+  readonly expired: number;
+  readonly pressure: 'high' | 'normal';
   readonly resumes: number;
   readonly freshes: number;
 }

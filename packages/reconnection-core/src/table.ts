@@ -18,6 +18,7 @@ export type ClientColumn =
   | 'welcome'
   | 'beatAck'
   | 'data'
+  | 'reregister'
   | 'goaway'
   | 'rubbishReceived'
   | 'offered'
@@ -62,6 +63,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     welcome: ignore('idle', noLink),
     beatAck: ignore('idle', noLink),
     data: ignore('idle', noLink),
+    reregister: ignore('idle', noLink),
     goaway: ignore('idle', noLink),
     rubbishReceived: ignore('idle', noLink),
     offered: ignore('idle', 'without a session nothing is kept; it is offered again on `opened fresh` (I1)'),
@@ -83,6 +85,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     welcome: ignore('dialing', 'the link is not open, so the frame is late'),
     beatAck: ignore('dialing', 'the link is not open, so the frame is late'),
     data: ignore('dialing', 'the link is not open, so the frame is late'),
+    reregister: ignore('dialing', 'the link is not open, so the frame is late'),
     goaway: ignore('dialing', 'the link is not open, so the frame is late'),
     rubbishReceived: ignore('dialing', 'the link is not open, so the bytes are late'),
     offered: go(['dialing'], 'waits in its lane if there is a session to resume, else as in idle'),
@@ -107,6 +110,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     welcome: go(['waiting', 'failed'], 'a frame before challenge: 4400'),
     beatAck: go(['waiting', 'failed'], 'a frame before challenge: 4400'),
     data: go(['waiting', 'failed'], 'a frame before challenge: 4400'),
+    reregister: go(['waiting', 'failed'], 'a frame before challenge: 4400'),
     goaway: go(['greeting'], 'remembers when to call again'),
     rubbishReceived: go(['waiting', 'failed'], '4400'),
     offered: go(['greeting'], 'as in dialing'),
@@ -131,6 +135,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     ),
     beatAck: go(['waiting', 'failed'], 'a frame before welcome: 4400'),
     data: go(['waiting', 'failed'], 'a frame before welcome: 4400'),
+    reregister: go(['waiting', 'failed'], 'a frame before welcome: 4400'),
     goaway: go(['proving'], 'remembers when to call again'),
     rubbishReceived: go(['waiting', 'failed'], '4400'),
     offered: go(['proving'], 'as in dialing'),
@@ -152,6 +157,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     welcome: go(['waiting', 'failed'], 'a second welcome: 4400'),
     beatAck: go(['open', 'waiting', 'failed'], 'renews leases and measures the round trip; acks that cannot be true are 4400'),
     data: go(['open', 'waiting', 'failed'], 'delivers what is new, in order; a gap is 4400'),
+    reregister: go(['waiting', 'failed'], 'closes with 4410 and asks for no resume'),
     goaway: go(['open'], 'remembers when to call again; the close code follows'),
     rubbishReceived: go(['waiting', 'failed'], '4400'),
     offered: go(['open'], 'waits in its lane until the tick of this turn'),
@@ -173,6 +179,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     welcome: go(['ended'], 'a second welcome: 4400'),
     beatAck: go(['draining', 'ended'], 'takes its acks; ends when all is received'),
     data: go(['draining', 'ended'], 'delivers; ends when all is received'),
+    reregister: go(['ended'], 'closes with 4410'),
     goaway: ignore('draining', 'no further call is planned'),
     rubbishReceived: go(['ended'], '4400'),
     offered: go(['draining'], 'still leaves'),
@@ -194,6 +201,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     welcome: ignore('waiting', noLink),
     beatAck: ignore('waiting', noLink),
     data: ignore('waiting', noLink),
+    reregister: ignore('waiting', noLink),
     goaway: ignore('waiting', noLink),
     rubbishReceived: ignore('waiting', noLink),
     offered: go(['waiting'], 'as in dialing'),
@@ -215,6 +223,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     welcome: ignore('failed', noLink),
     beatAck: ignore('failed', noLink),
     data: ignore('failed', noLink),
+    reregister: ignore('failed', noLink),
     goaway: ignore('failed', noLink),
     rubbishReceived: ignore('failed', noLink),
     offered: ignore('failed', 'without a session nothing is kept (I1)'),
@@ -236,6 +245,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientStateKind, Readonly<Record<Clie
     welcome: ignore('ended', over),
     beatAck: ignore('ended', over),
     data: ignore('ended', over),
+    reregister: ignore('ended', over),
     goaway: ignore('ended', over),
     rubbishReceived: ignore('ended', over),
     offered: ignore('ended', over),
@@ -257,7 +267,7 @@ export const SERVER_TABLE: Readonly<Record<ServerStateKind, Readonly<Record<Serv
   new: {
     helloAccepted: go(['linked', 'new'], 'begins a session; no common version closes the link with 4426'),
     hello: ignore('new', noSession),
-    beat: ignore('new', noSession),
+    beat: go(['new'], 'answers `reregister` and closes with 4410'),
     data: ignore('new', noSession),
     goaway: ignore('new', noSession),
     rubbishReceived: ignore('new', noSession),
@@ -306,7 +316,7 @@ export const SERVER_TABLE: Readonly<Record<ServerStateKind, Readonly<Record<Serv
     tick: go(['suspect', 'unlinked'], 'sends frames; more silence closes the link'),
   },
   unlinked: {
-    helloAccepted: go(['linked', 'unlinked'], 'resumes or begins a new session'),
+    helloAccepted: go(['linked', 'unlinked'], 'resumes or begins a new session; a token that is not the one is 4410'),
     hello: ignore('unlinked', noLink),
     beat: ignore('unlinked', noLink),
     data: ignore('unlinked', noLink),
@@ -324,7 +334,7 @@ export const SERVER_TABLE: Readonly<Record<ServerStateKind, Readonly<Record<Serv
   expired: {
     helloAccepted: go(['linked', 'expired'], 'begins a new session'),
     hello: ignore('expired', over),
-    beat: ignore('expired', over),
+    beat: go(['expired'], 'answers `reregister` and closes with 4410'),
     data: ignore('expired', over),
     goaway: ignore('expired', over),
     rubbishReceived: ignore('expired', over),

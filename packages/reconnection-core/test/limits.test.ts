@@ -79,7 +79,9 @@ test('I2 client: a welcome that resumes another session, or past what was sent, 
 test('I2 I6 server: resume of another incarnation, session, token -> fresh with the reason; past what was sent -> 4400 and the session stays', () => {
   const reason = (of: ReturnType<typeof hello>): string | undefined => tellServer([accepted(1), accepted(2, of)]).of('opened')[1]?.reason;
   expect(reason({ ...resume('t1'), incarnation: 'i2' })).toBe('incarnation_changed');
-  expect(reason(resume('wrong'))).toBe('token_mismatch');
+  const guessed = tellServer([accepted(1), accepted(2, resume('wrong'))]);
+  expect(guessed.of('closeLink').map(({ link, code }) => [link, code])).toEqual([[2, 4410]]);
+  expect(guessed.snapshot).toMatchObject({ state: 'linked', link: 1 });
   expect(reason(hello({ resume: { session: 's9', token: 't1', received: 0 } }))).toBe('unknown_session');
   expect(tellServer([accepted(1, resume('t1'))]).of('opened')[0]?.reason).toBe('unknown_session');
   const past = hello({ resume: { session: 's1', token: 't1', received: 1 } });
@@ -89,7 +91,7 @@ test('I2 I6 server: resume of another incarnation, session, token -> fresh with 
   expect(story.snapshot).toMatchObject({ state: 'linked', link: 1 });
 });
 
-test('I6 server: a resume from before what was acked -> window_exceeded', () => {
+test('I6 server: a resume from before what was acked -> gap with the exact range, a new session', () => {
   const { of } = tellServer([
     accepted(1),
     { kind: 'offered', lane: 'high', payload: { t: 'drain' } },
@@ -97,6 +99,9 @@ test('I6 server: a resume from before what was acked -> window_exceeded', () => 
     accepted(2, resume('t1')),
   ]);
   expect(of('opened').map(({ how, reason }) => reason ?? how)).toEqual(['first', 'window_exceeded']);
+  const welcomes = of('transmit').filter(({ text }) => text.startsWith('{"f":"welcome"'));
+  expect(JSON.parse(welcomes[1]!.text)).toMatchObject({ gap: { from: 1, to: 1, reason: 'window_exceeded' } });
+  expect(welcomes[1]!.text).not.toMatch(/"(fresh|resumed)"/);
 });
 
 test('I11 server: an answer to a beat of an earlier link or an earlier beat -> nothing is sent', () => {

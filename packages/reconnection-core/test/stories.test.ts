@@ -115,8 +115,14 @@ test('I6 server: welcome lost after a token rotation -> the former token still r
     { kind: 'frameReceived', link: 3, frame: workerBeat(1) },
     { kind: 'helloAccepted', link: 4, hello: resume('t1'), session: 's4', token: 't4' },
   ];
-  const opened = tellServer(steps).of('opened');
-  expect(opened.map(({ how, reason }) => reason ?? how)).toEqual(['first', 'resumed', 'resumed', 'token_mismatch']);
+  const { of, snapshot } = tellServer(steps);
+  expect(of('opened').map(({ how, reason }) => reason ?? how)).toEqual(['first', 'resumed', 'resumed']);
+  expect(
+    of('closeLink')
+      .map(({ link, code }) => [link, code])
+      .at(-1),
+  ).toEqual([4, 4410]);
+  expect(snapshot).toMatchObject({ state: 'linked', link: 3 });
 });
 
 test('I10 server: two beats missed -> suspect, a beat -> alive, silence for a lease time -> closed, resume window over -> expired', () => {
@@ -148,7 +154,7 @@ test('I7 client: a renewal -> counts from when its beat was sent, also when the 
     { kind: 'stalled', by: durationMs(50) },
     frame(1, beatAck(2, [0, 0], false)),
   ]);
-  expect(of('renewed')).toEqual([{ kind: 'renewed', sentAt: 3000, matched: false }]);
+  expect(of('renewed')).toEqual([{ kind: 'renewed', sentAt: 3000, matched: false, roundTrip: 100 }]);
 });
 
 test('I11 client: credit after none -> a beat at once', () => {

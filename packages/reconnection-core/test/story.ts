@@ -3,9 +3,11 @@ import { type MonoMs, monoMs } from '@holdfast/kernel';
 import {
   type ClientInput,
   type ClientOptions,
+  type ClientPorts,
   createClientSession,
   createServerSession,
   type Lane,
+  type Packer,
   type ServerInput,
   type ServerOptions,
 } from '../src/index.ts';
@@ -14,15 +16,18 @@ import { challenge, credential, hello, ports, registration, welcome } from './fr
 export type Step<Input> = Input | { readonly kind: 'wait'; readonly by: number };
 
 /** A client that gets each step with a tick after it, deadline by deadline while it waits. */
-export function tell(steps: readonly Step<ClientInput>[], options: Partial<ClientOptions> = {}) {
-  const session = createClientSession({ worker: 'w', incarnation: 'i', registration, credential, ...options }, ports('story'));
+export function tell(steps: readonly Step<ClientInput>[], options: Partial<ClientOptions> = {}, more: Partial<ClientPorts> = {}) {
+  const session = createClientSession(
+    { worker: 'w', incarnation: 'i', registration, credential, ...options },
+    { ...ports('story'), ...more },
+  );
   // Every hello is challenged at once, unless a story says otherwise.
   const answer = (effect: { kind: string; link?: number; text?: string }): ClientInput | undefined =>
     effect.kind === 'transmit' && effect.text!.startsWith('{"f":"hello"') ? frame(effect.link!, challenge()) : undefined;
   return play(session, steps, options.protocol === undefined ? answer : undefined);
 }
-export function tellServer(steps: readonly Step<ServerInput>[], options: Partial<ServerOptions> = {}) {
-  return play(createServerSession({ coordinator: { id: 'c', epoch: 1 }, ...options }), steps);
+export function tellServer(steps: readonly Step<ServerInput>[], options: Partial<ServerOptions> = {}, packer?: Packer) {
+  return play(createServerSession({ coordinator: { id: 'c', epoch: 1 }, ...options }, packer), steps);
 }
 function play<Input, Effect extends { kind: string }, Snapshot>(
   session: {

@@ -63,6 +63,7 @@ const clientInputs: Readonly<Record<Exclude<ClientColumn, 'tick'>, (link: number
     { kind: 'frameReceived', link, frame: data([[9, { t: 'drain' }]]) },
     { kind: 'frameReceived', link, frame: data([], [1, 1]) },
   ],
+  reregister: (link) => [{ kind: 'frameReceived', link, frame: { f: 'reregister', reason: 'r' } }],
   goaway: (link) => [{ kind: 'frameReceived', link, frame: { f: 'goaway', reason: 'r', retryAfterMs: 5 } }],
   rubbishReceived: (link) => [{ kind: 'rubbishReceived', link, reason: 'r' }],
   offered: () => [{ kind: 'offered', lane: 'normal', payload: { t: 'x' }, key: 'k' }],

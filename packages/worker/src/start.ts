@@ -17,7 +17,7 @@ import {
 } from '@holdfast/model';
 import { createSeal, type Registration, WORKER_PATH } from '@holdfast/protocol';
 import { type ConnectionSnapshot, ConnectionStats, type Credential, type SpoolStatus } from '@holdfast/reconnection-core';
-import { createFailoverLinks, type FailoverLinks } from '@holdfast/reconnection-core/ws';
+import { createFailoverLinks, type FailoverLinks, nodePacker } from '@holdfast/reconnection-core/ws';
 import { createWorkerNode, type WorkerEffect, type WorkerInput, type WorkerSnapshot } from '@holdfast/worker-core';
 import { type CheckoutGuard, createCheckoutGuard } from './checkout-guard.ts';
 import { type Clients, createClients } from './clients.ts';
@@ -315,7 +315,7 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
         credential: credentialOf(token),
         recovered: spool.recovered,
       },
-      { random: createRandom(randomUUID()), entropy: nodeEntropy, mac: nodeMac },
+      { random: createRandom(randomUUID()), entropy: nodeEntropy, mac: nodeMac, packer: nodePacker },
     );
     driver = drive(node, {
       clock: nodeClock,

@@ -58,6 +58,8 @@ export interface AttachHandlers extends LinkHandlers<WorkerFrame> {
 export interface AttachOptions extends Pick<GatePorts, 'find'> {
   /** Milliseconds until hello must have arrived, and the proof after the challenge, else 4408. Default 5000. */
   readonly helloWithinMs?: number;
+  /** Compressions that the session behind this link reads and writes. Default none. */
+  readonly compress?: readonly string[];
   /** See `isExposedSocket`. Default false. */
   readonly exposed?: boolean;
 }
@@ -68,9 +70,9 @@ export const attachLink = (socket: WebSocket, handlers: AttachHandlers, options:
 
 /** The same over anything that `wrap` makes a link of. */
 export function guardLink(wrap: (handlers: LinkHandlers<WorkerFrame>) => Link, handlers: AttachHandlers, options: AttachOptions): Link {
-  const { exposed, find } = options;
+  const { exposed, find, compress } = options;
   const within = durationMs(options.helloWithinMs ?? LIMITS.helloWithinMs);
-  const gate = createGate({ within, exposed }, { mac: nodeMac, entropy: nodeEntropy, find }, nodeClock.mono());
+  const gate = createGate({ within, exposed, compress }, { mac: nodeMac, entropy: nodeEntropy, find }, nodeClock.mono());
   let passed = false;
   let cancel: (() => void) | undefined;
 

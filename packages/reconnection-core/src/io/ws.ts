@@ -12,3 +12,4 @@ export { dialLink, type DialHandlers, type DialOptions, isExposed } from './dial
 export { createFailoverLinks, type FailoverLinks, type FailoverLinksOptions } from './failover-links.ts';
 export { type Dialer, webSocketDialer } from './link-ports.ts';
 export { type Link, type LinkHandlers, SOCKET_OPTIONS } from './link.ts';
+export { nodePacker } from './packer.ts';
