@@ -33,7 +33,7 @@ export type MessageProblem =
  */
 export function decodeFrame<Frame>(text: string, schema: z.ZodType<Frame>): Result<Frame, string> {
   if (text.length > LIMITS.frameBytesMax) return bad(`frame of ${text.length} units`);
-  const value = parseBounded(text, LIMITS.frameBytesMax, LIMITS.depthMax);
+  const value = parseBounded('frame', text, LIMITS.frameBytesMax, LIMITS.depthMax);
   if (!value.ok) return value;
   const isOurs = (schema as z.ZodType) === workerFrame || (schema as z.ZodType) === coordinatorFrame;
   if (isOurs && isQuickData(value.value)) return ok(value.value as Frame);
@@ -43,12 +43,12 @@ export function decodeFrame<Frame>(text: string, schema: z.ZodType<Frame>): Resu
 
 /** Reads the JSON of one message that was packed; the limits are those of a message that was not. */
 export const decodePayload = (text: string): Result<unknown, string> =>
-  parseBounded(text, LIMITS.messageBytesMax, LIMITS.depthMax - MESSAGE_DEPTH);
+  parseBounded('message', text, LIMITS.messageBytesMax, LIMITS.depthMax - MESSAGE_DEPTH);
 
-function parseBounded(text: string, bytesMax: number, depthMax: number): Result<unknown, string> {
+function parseBounded(what: 'frame' | 'message', text: string, bytesMax: number, depthMax: number): Result<unknown, string> {
   const measure = scanJson(text, depthMax);
   if (measure.problem !== undefined) return bad(measure.problem);
-  if (measure.bytes > bytesMax) return bad(`${measure.bytes} bytes of JSON`);
+  if (measure.bytes > bytesMax) return bad(`${what} of ${measure.bytes} bytes`);
   let value: unknown;
   try {
     value = JSON.parse(text);
