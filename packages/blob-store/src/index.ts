@@ -1,4 +1,4 @@
-export { type BlobLedger, type BlobRecord, type BlobTables, createBlobApplier, createBlobLedger } from './ledger.ts';
+export { type BlobLedger, type BlobRecord, type BlobTables, createBlobApplier, createBlobLedger, type OpenBlobTables } from './ledger.ts';
 export type { AddBlob, AddedBlob, BlobOp, BlobOps, CollectBlobs, CollectedBlobs, TouchBlobs, TouchedBlobs } from './ops.ts';
 export {
   BLOB_LIMITS,

@@ -2,7 +2,7 @@
 import type { StoreModule } from '@holdfast/committer';
 import type { MemoryTx } from '@holdfast/committer/memory';
 import type { BlobDigest } from '@holdfast/model';
-import { type BlobLedger, type BlobRecord, type BlobTables, createBlobApplier, createBlobLedger } from './ledger.ts';
+import { type BlobLedger, type BlobRecord, createBlobApplier, createBlobLedger, type OpenBlobTables } from './ledger.ts';
 
 /** The module to register. */
 export const memoryBlobModule: StoreModule<MemoryTx> = { name: 'blob', open: (tx) => createBlobApplier(memoryBlobTables(tx)) };
@@ -11,7 +11,7 @@ export const memoryBlobModule: StoreModule<MemoryTx> = { name: 'blob', open: (tx
 export const memoryBlobLedger = (tx: MemoryTx): BlobLedger => createBlobLedger(memoryBlobTables(tx));
 
 /** The rows; for tests and checks. */
-export function memoryBlobTables(tx: MemoryTx): BlobTables {
+export function memoryBlobTables(tx: MemoryTx): OpenBlobTables {
   const blobs = tx.table<BlobDigest, BlobRecord>('blobs');
   const used = tx.table<string, number>('blobs.used');
   const rows = (): BlobRecord[] => [...blobs.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1));

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BlobTables } from '@holdfast/blob-store';
+import type { BlobTables, OpenBlobTables } from '@holdfast/blob-store';
 import { createBlobLedger } from '@holdfast/blob-store';
 import { digestBytes } from '@holdfast/blob-store/files';
 import { memoryBlobModule, memoryBlobTables } from '@holdfast/blob-store/ledger';
@@ -26,9 +26,9 @@ const referrer = (tables: BlobTables) => (given: Op) => {
 
 async function openBoth() {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-ledger-'));
-  let tables: BlobTables | undefined;
+  let tables: OpenBlobTables | undefined;
   const memory = createMemoryCommitter([memoryBlobModule, { name: 'ref', open: (tx) => referrer((tables = memoryBlobTables(tx))) }]);
-  let rows: BlobTables | undefined;
+  let rows: OpenBlobTables | undefined;
   const sqlite = await openSqliteCommitter({
     path: join(folder, 'store.db'),
     modules: [sqliteBlobModule, { name: 'ref', migrations: {}, open: (tx) => referrer((rows = sqliteBlobTables(tx))) }],

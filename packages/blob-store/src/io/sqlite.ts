@@ -1,7 +1,7 @@
 /** The ledger of blobs in SQLite. */
 import type { SqliteModule, SqliteTx } from '@holdfast/committer/sqlite';
 import { sql } from 'kysely';
-import { type BlobLedger, type BlobRecord, type BlobTables, createBlobApplier, createBlobLedger } from '../ledger.ts';
+import { type BlobLedger, type BlobRecord, createBlobApplier, createBlobLedger, type OpenBlobTables } from '../ledger.ts';
 
 /** The module to register. */
 export const sqliteBlobModule: SqliteModule = {
@@ -20,7 +20,7 @@ export const sqliteBlobModule: SqliteModule = {
 export const sqliteBlobLedger = (tx: SqliteTx): BlobLedger => createBlobLedger(sqliteBlobTables(tx));
 
 /** The rows; for tests and checks. */
-export function sqliteBlobTables(tx: SqliteTx): BlobTables {
+export function sqliteBlobTables(tx: SqliteTx): OpenBlobTables {
   const select = tx.prepare('SELECT digest, size, refs, principal, touched FROM blobs WHERE digest = ?');
   const insert = tx.prepare('INSERT INTO blobs (digest, size, refs, principal, touched) VALUES (?, ?, ?, ?, ?)');
   const update = tx.prepare('UPDATE blobs SET refs = ?, touched = ? WHERE digest = ?');

@@ -16,7 +16,10 @@ export async function migrate(db: Database.Database, module: SqliteModule, path:
     migrationTableName: migrationTable(module),
     migrationLockTableName: 'migrations_lock',
   });
+  // Kysely believes that SQLite cannot take a schema back; it can, so an interrupted migration leaves nothing.
+  db.exec('BEGIN IMMEDIATE');
   const { error, results } = await migrator.migrateToLatest();
+  db.exec(error === undefined ? 'COMMIT' : 'ROLLBACK');
   if (error === undefined) return;
   if (sqliteCode(error) !== '') throw error;
   const failed = results?.find((result) => result.status === 'Error')?.migrationName ?? 'unknown';

@@ -28,7 +28,9 @@ export interface Request {
 /** `id` 0 answers the opening. */
 export type Reply =
   | { readonly id: number; readonly kind: 'done'; readonly value: unknown }
-  | { readonly id: number; readonly kind: 'failed'; readonly error: ErrorData };
+  | { readonly id: number; readonly kind: 'failed'; readonly error: ErrorData }
+  /** Answers nothing: something that the owner may want to log. */
+  | { readonly id: 0; readonly kind: 'notice'; readonly value: unknown };
 
 export function encodeError(error: unknown, code: string): ErrorData {
   if (error instanceof CodedError) {

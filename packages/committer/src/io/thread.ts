@@ -14,7 +14,12 @@ export interface StoreThread {
 }
 
 /** Starts a thread from an entry of this package and resolves when it has opened its file. */
-export async function startThread(entry: string, data: unknown, lostCode: string): Promise<StoreThread> {
+export async function startThread(
+  entry: string,
+  data: unknown,
+  lostCode: string,
+  notice: (value: unknown) => void = () => {},
+): Promise<StoreThread> {
   const url = siblingUrl(import.meta.url, entry);
   // Sources need the condition by which packages of the workspace find each other's sources.
   const execArgv = url.endsWith('.ts') ? ['--conditions=@holdfast/source'] : [];
@@ -36,6 +41,7 @@ export async function startThread(entry: string, data: unknown, lostCode: string
   });
   worker.on('error', failAll);
   worker.on('message', (reply: Reply) => {
+    if (reply.kind === 'notice') return notice(reply.value);
     const entry = waiting.get(reply.id);
     waiting.delete(reply.id);
     if (reply.kind === 'done') entry?.resolve(reply.value);
