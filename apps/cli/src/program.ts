@@ -117,6 +117,8 @@ function addServers(program: Command): void {
     .description('serve a coordinator: takes runs and hands them to workers')
     .option('--listen <host:port>', 'address to listen on; default 127.0.0.1:7070, port 0 takes a free one')
     .option('--data <folder>', 'folder of its store and logs; default .holdfast')
+    .option('--store <address>', 'PostgreSQL that keeps the truth, such as postgres://user@host/database; default: a file in --data')
+    .option('--not-durable', 'accept a PostgreSQL that may lose what it acknowledged')
     .option('--tls-cert <file>', 'certificate chain in PEM; off loopback it is required')
     .option('--tls-key <file>', 'its private key')
     .option('--tls-ca <file>', 'authority that client certificates must come from')

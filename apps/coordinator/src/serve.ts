@@ -20,6 +20,8 @@ export async function serveCoordinator(settings: CoordinatorSettings, io: Coordi
   const running = await startCoordinator(startSettings(settings));
   const data = resolve(settings.data);
   io.say(`listening on ${running.url}, data in ${data}`);
+  if (settings.store !== undefined) io.say(`the truth is kept in ${running.store}`);
+  if (settings.notDurable) io.say('NOT DURABLE: what this coordinator acknowledges may be lost when its database stops');
   io.say(
     `token for administrators in ${resolve(data, 'admin.token')}; make others with: holdfast token create --data ${settings.data} --scope worker:register`,
   );
@@ -62,6 +64,10 @@ function startSettings(settings: CoordinatorSettings): StartCoordinatorSettings 
   if ((settings.tlsCert === undefined) !== (settings.tlsKey === undefined)) {
     throw new CodedError('SETTING_INVALID', 'start with TLS: --tls-cert and --tls-key belong together', { details: { exitCode: 2 } });
   }
+  if (settings.store !== undefined && !/^postgres(?:ql)?:\/\//.test(settings.store)) {
+    // Not shown: it may hold a password.
+    throw new CodedError('SETTING_INVALID', 'open the store: expected postgres://user@host:port/database', { details: { exitCode: 2 } });
+  }
   return {
     dataFolder: resolve(settings.data),
     listen: parseListen(settings.listen),
@@ -76,6 +82,8 @@ function startSettings(settings: CoordinatorSettings): StartCoordinatorSettings 
       : {}),
     ...(settings.allowedHosts ? { allowedHosts: settings.allowedHosts } : {}),
     ...(settings.allowedOrigins ? { allowedOrigins: settings.allowedOrigins } : {}),
+    ...(settings.store === undefined ? {} : { store: settings.store }),
+    notDurable: settings.notDurable,
     logLevel: settings.logLevel,
   };
 }

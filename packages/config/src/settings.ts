@@ -79,6 +79,10 @@ export const COORDINATOR_SETTINGS = {
   ),
   /** Folder of the store. */
   data: withDefault(text('a folder'), '.holdfast', 'folder of the store'),
+  /** PostgreSQL that keeps the truth, beside other coordinators; absent: a SQLite file in `data`. */
+  store: optional(text('an address such as postgres://user@host/database'), 'PostgreSQL that keeps the truth; absent: a file in data'),
+  /** Accept a PostgreSQL that may lose what it acknowledged. */
+  notDurable: withDefault(flag(), false, 'accept a PostgreSQL that may lose what it acknowledged'),
   /** Certificate chain in PEM; with `tlsKey` it turns TLS on. */
   tlsCert: optional(text('a file'), 'certificate chain in PEM; with tlsKey it turns TLS on'),
   /** Private key in PEM. */

@@ -1,5 +1,7 @@
 /** The files by which programs on this machine find a coordinator: `admin.token` and `endpoint.json`, readable by their owner only. */
+import { randomBytes } from 'node:crypto';
 import { accessSync, constants, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { CodedError, errorText } from '@holdfast/kernel';
 
@@ -22,6 +24,19 @@ export function prepareDataFolder(folder: string): void {
       cause: error,
       details: { folder, exitCode: 78 },
     });
+  }
+}
+
+/** The name of this coordinator among those of one database: made once, and kept, so that its next life fences the former one. */
+export function coordinatorName(folder: string): string {
+  const path = join(folder, NAME_FILE);
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const name = `${hostname()}-${randomBytes(4).toString('hex')}`;
+    replaceFile(path, `${name}\n`);
+    return name;
   }
 }
 
@@ -62,5 +77,6 @@ function replaceFile(path: string, text: string): void {
   renameSync(temporary, path);
 }
 
+const NAME_FILE = 'coordinator.name';
 const ADMIN_FILE = 'admin.token';
 const ENDPOINT_FILE = 'endpoint.json';

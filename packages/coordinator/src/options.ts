@@ -14,7 +14,11 @@ export interface StartCoordinatorSettings {
   /** Settings of the node; missing ones have their defaults. */
   readonly options?: Partial<CoordinatorOptions>;
   readonly limits?: Partial<EdgeLimits>;
-  /** Bytes of the database; past it submits are refused 507. Default: the disk's. */
+  /** `postgres://user@host/database`: the truth is kept there, beside other coordinators. Absent: in `holdfast.db` of the data folder. */
+  readonly store?: string;
+  /** Accept a PostgreSQL that may lose what it acknowledged. Default false. */
+  readonly notDurable?: boolean;
+  /** Bytes of the SQLite database; past it submits are refused 507. Default: the disk's. */
   readonly storeBytesMax?: number;
   /** Host names accepted beside `listen.host`, loopback names and IP addresses. Without port. */
   readonly allowedHosts?: readonly string[];

@@ -1,10 +1,10 @@
 /**
  * Queries of the API that the task store does not have: what was recorded, in the order it was, and what runs now.
- * The store's reader thread loads this file.
+ * The store's reader loads this file, over SQLite and over PostgreSQL: columns with capitals are quoted.
  */
 import type { ArtifactPage, ResultPage } from '@holdfast/client';
 import { siblingUrl } from '@holdfast/committer/sqlite';
-import { type Artifact, type AttemptResult, isTerminal, type TaskBody, type TaskState } from '@holdfast/model';
+import { type AttemptResult, isTerminal, type TaskBody, type TaskState } from '@holdfast/model';
 import type { RunEvent } from '@holdfast/results';
 import { type Kysely, sql } from 'kysely';
 
@@ -35,23 +35,24 @@ export const storeQueries = {
     { run, after, limit }: { readonly run: number; readonly after: number; readonly limit: number },
   ): Promise<ArtifactPage> {
     const { rows } = await sql<ArtifactRow>`
-      SELECT a.n, a.epoch, d.name AS task, w.name AS worker, json_extract(a.result, '$.artifacts') AS artifacts
+      SELECT a.n, a.epoch, d.name AS task, w.name AS worker, a.result
       FROM attempts AS a
       JOIN descriptions AS d ON d.run = a.run AND d.n = a.n
       LEFT JOIN workers AS w ON w.worker = a.worker
-      WHERE a.run = ${run} AND a.n > ${after} AND json_extract(a.result, '$.artifacts') IS NOT NULL
+      WHERE a.run = ${run} AND a.n > ${after} AND a.result LIKE '%"artifacts":%'
       ORDER BY a.n, a.epoch LIMIT ${limit + ATTEMPTS_OVER}`.execute(db);
     const last = rows.length > limit ? rows[limit - 1]!.n : undefined;
     const page = last === undefined ? rows : rows.filter((row) => row.n <= last);
-    const artifacts = page.flatMap(({ n, epoch, task, worker, artifacts: text }) =>
-      (JSON.parse(text) as Artifact[]).map((artifact) => ({ n, epoch, task, worker: worker ?? '', ...artifact })),
+    const artifacts = page.flatMap(({ n, epoch, task, worker, result }) =>
+      // The text may speak of artifacts elsewhere.
+      ((JSON.parse(result) as AttemptResult).artifacts ?? []).map((artifact) => ({ n, epoch, task, worker: worker ?? '', ...artifact })),
     );
     return { artifacts, after: page.at(-1)?.n ?? after, more: last !== undefined && page.length < rows.length };
   },
   /** `task` events of attempts that are out, by task. */
   async 'api.running'(db: Kysely<unknown>, { run }: { readonly run: number }): Promise<RunEvent[]> {
     const { rows } = await sql<RunningRow>`
-      SELECT t.n, t.state, t.attempts AS attempt, a.epoch, w.name AS worker, d.name, d.predictedMs, d.body
+      SELECT t.n, t.state, t.attempts AS attempt, a.epoch, w.name AS worker, d.name, d."predictedMs", d.body
       FROM tasks AS t
       JOIN attempts AS a ON a.run = t.run AND a.n = t.n AND a.epoch = t.epoch
       JOIN workers AS w ON w.worker = a.worker
@@ -65,11 +66,11 @@ export const storeQueries = {
     db: Kysely<unknown>,
     { run, from, to }: { readonly run: number; readonly from: number; readonly to: number },
   ): Promise<{ n: number; kind: TaskBody['kind']; version: number }[]> {
-    const { rows } = await sql<{ n: number; kind: TaskBody['kind']; version: number }>`
-      SELECT t.n, json_extract(d.body, '$.kind') AS kind, t.version
+    const { rows } = await sql<{ n: number; body: string; version: number }>`
+      SELECT t.n, d.body, t.version
       FROM tasks AS t JOIN descriptions AS d ON d.run = t.run AND d.n = t.n
       WHERE t.run = ${run} AND t.n BETWEEN ${from} AND ${to} ORDER BY t.n`.execute(db);
-    return [...rows];
+    return rows.map(({ body, ...row }) => ({ ...row, kind: (JSON.parse(body) as TaskBody).kind }));
   },
   /** The ordinal of a run. */
   async 'api.ordinal'(db: Kysely<unknown>, { id }: { readonly id: string }): Promise<number | undefined> {
@@ -95,7 +96,7 @@ interface ArtifactRow {
   readonly epoch: number;
   readonly task: string;
   readonly worker: string | null;
-  readonly artifacts: string;
+  readonly result: string;
 }
 
 interface RunningRow {

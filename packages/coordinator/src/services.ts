@@ -1,5 +1,6 @@
 /** What a coordinator consists of beside its node and its sockets, opened in order and closed in reverse. */
 import { type BlobService, openBlobService } from './blob-service.ts';
+import { coordinatorName } from './local-files.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { addNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { DEFAULT_EDGE_LIMITS, type EdgeLimits, type StartCoordinatorSettings } from './options.ts';
@@ -17,6 +18,10 @@ export interface Cleanup {
 }
 
 export interface Services {
+  /** Who this coordinator is in its store. */
+  readonly id: string;
+  /** The store may lose what it acknowledged, and its operator wants that. */
+  readonly notDurable: boolean;
   readonly limits: EdgeLimits;
   readonly log: Logger;
   readonly store: Store;
@@ -46,7 +51,8 @@ export async function openServices(settings: StartCoordinatorSettings, cleanup: 
   const limits = { ...DEFAULT_EDGE_LIMITS, ...settings.limits };
   const { log, close } = openLog(settings);
   cleanup.add(close);
-  const store = await openStore(settings.dataFolder, settings.storeBytesMax);
+  const id = settings.store === undefined ? 'main' : coordinatorName(settings.dataFolder);
+  const store = await openStore(settings, id, log);
   cleanup.add(() => store.close());
   const blobs = await openBlobService(settings.dataFolder, store, limits, log);
   cleanup.add(() => blobs.close());
@@ -58,5 +64,5 @@ export async function openServices(settings: StartCoordinatorSettings, cleanup: 
   const metrics = createMetrics();
   const watch = addNodeMetrics(metrics);
   cleanup.add(watch.stop);
-  return { limits, log, store, tokens, logs, blobs, metrics, events: createRunEvents(), watch };
+  return { id, notDurable: settings.notDurable ?? false, limits, log, store, tokens, logs, blobs, metrics, events: createRunEvents(), watch };
 }

@@ -18,6 +18,8 @@ import { createWorkerLinks, type WorkerLinks } from './worker-links.ts';
 export interface RunningCoordinator {
   /** `http://127.0.0.1:7420`. */
   readonly url: string;
+  /** Where the truth is kept: a file, or the address of a database without its secrets. */
+  readonly store: string;
   /** The token kept in `<data>/admin.token`. */
   readonly adminToken: string;
   /** A new token, in the form that clients send. */
@@ -89,6 +91,7 @@ async function start(settings: StartCoordinatorSettings, cleanup: Cleanup): Prom
   const drained = Promise.withResolvers<void>();
   return {
     url,
+    store: services.store.place,
     adminToken,
     mintToken: async (scopes, name) => (await tokens.mint(name, scopes)).token,
     reportDeath: (worker, incarnation, reason) => host.offer({ kind: 'deathReported', worker, incarnation, reason }),
@@ -124,7 +127,7 @@ function startNode(
     helloWithinMs: limits.helloWithinMs,
   });
   const host: NodeHost = hostNode(
-    { id: 'main', ...DEFAULT_COORDINATOR_OPTIONS, ...settings.options },
+    { id: services.id, ...DEFAULT_COORDINATOR_OPTIONS, ...settings.options },
     {
       committer: store,
       transmit: links.transmit,

@@ -6,12 +6,12 @@ import { answer, type App, askNode, type Call, type CallPorts, readBody, type Ro
 import { HttpProblem, SAFE_HEADERS } from './problem.ts';
 import { bodySchemas } from './schemas.ts';
 
-/** Adds `/livez` and `/readyz`, open to everybody and without detail. */
-export function addHealthRoutes(app: App, isReady: () => boolean): void {
+/** Adds `/livez` and `/readyz`, open to everybody and without detail but one: a store that is not durable says so. */
+export function addHealthRoutes(app: App, isReady: () => boolean, notDurable: boolean): void {
   const plain = (text: string, status: number): Response =>
     new Response(`${text}\n`, { status, headers: { ...SAFE_HEADERS, 'content-type': 'text/plain; charset=utf-8' } });
   app.get('/livez', () => plain('ok', 200));
-  app.get('/readyz', () => (isReady() ? plain('ok', 200) : plain('not ready', 503)));
+  app.get('/readyz', () => (isReady() ? plain(notDurable ? 'ok, NOT DURABLE' : 'ok', 200) : plain('not ready', 503)));
 }
 
 /** Adds `/metrics`, `/api/v1/status`, `/api/v1/workers/...` and `/api/v1/tokens...`. */

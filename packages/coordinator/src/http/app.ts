@@ -23,7 +23,7 @@ export function createApp(services: Services, host: NodeHost, links: WorkerLinks
   const app = new Hono<Env>();
   const ports: CallPorts = { tokens, host, limits, log, trusted, answered: watch.answered };
   const routes = createRoutes(app, ports);
-  addHealthRoutes(app, () => host.state === 'running');
+  addHealthRoutes(app, () => host.state === 'running', services.notDurable);
   addRunRoutes(routes, ports, store.queries);
   addBlobRoutes(routes, ports, store.queries, blobs);
   const streams = addStreamRoutes(routes, ports, store.queries, events, logs);

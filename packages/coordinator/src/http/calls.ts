@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { covers, type Principal, type Scope } from '@holdfast/auth';
 import type { ClientReply, ClientRequest } from '@holdfast/coordinator-core';
+import { hasCode } from '@holdfast/kernel';
 import { type Json, type RunId, runId } from '@holdfast/model';
 import type { Context, Hono } from 'hono';
 import type { z } from 'zod';
@@ -171,7 +172,7 @@ export function answer(value: unknown, status = 200): Response {
 export function answerProblems(app: App, ports: CallPorts): void {
   app.onError((error) => {
     const requestId = randomUUID();
-    const problem = error instanceof HttpProblem ? error : new HttpProblem(500, 'internal error');
+    const problem = error instanceof HttpProblem ? error : (storeProblem(error) ?? new HttpProblem(500, 'internal error'));
     if (problem.status === 500) ports.log.error({ event: 'http.failed', requestId, err: error }, 'a request failed');
     ports.answered(problem.status);
     return new Response(problemBody(problem, requestId), {
@@ -192,6 +193,13 @@ export function answerProblems(app: App, ports: CallPorts): void {
     if (elsewhere.length > 0) throw new HttpProblem(405, `use ${elsewhere.join(' or ')}`);
     throw new HttpProblem(404, 'no such resource');
   });
+}
+
+/** What a reader of the store refuses for a while only. */
+function storeProblem(error: unknown): HttpProblem | undefined {
+  if (hasCode(error, 'STORE_BUSY')) return new HttpProblem(429, 'too many queries wait for the database', { retryAfterSeconds: 1 });
+  if (hasCode(error, 'STORE_UNREACHABLE')) return new HttpProblem(503, 'the database does not answer', { retryAfterSeconds: 1 });
+  return undefined;
 }
 
 const RETRY_LATER: ReadonlySet<number> = new Set([429, 503, 507]);
