@@ -161,4 +161,6 @@ export interface CoordinatorOptions {
   readonly batchMax: number;
   /** Unfinished tasks over all runs; beyond, submits are refused 429 before anything is written. */
   readonly queuedMax: number;
+  /** Between two batches at most, so that peers on the same store see this coordinator live: an empty one when nothing is to be committed. 0: it is alone, and none is empty. */
+  readonly beatEveryMs: number;
 }

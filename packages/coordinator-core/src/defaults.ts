@@ -8,4 +8,5 @@ export const DEFAULT_COORDINATOR_OPTIONS: Omit<CoordinatorOptions, 'id'> = {
   resumeWindowMs: 120_000,
   batchMax: 256,
   queuedMax: 100_000,
+  beatEveryMs: 0,
 };

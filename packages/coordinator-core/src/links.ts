@@ -219,7 +219,11 @@ export function createLinks(shared: Shared, leases: Leases, ports: CoordinatorPo
           inbox(worker, effect.payload, () => toSession(worker, { kind: 'committed', seq: effect.seq }));
           break;
         case 'beat':
-          toSession(worker, { kind: 'beatAnswered', n: effect.n, renewed: inventories.beaten(worker, effect.held, effect.credits) });
+          toSession(worker, {
+            kind: 'beatAnswered',
+            n: effect.n,
+            renewed: inventories.beaten(worker, effect.held, effect.credits) && shared.isFresh(),
+          });
           break;
         case 'suspect':
           worker.suspect = true;

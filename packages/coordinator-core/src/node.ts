@@ -52,6 +52,8 @@ export interface Shared {
   publish(id: RunId, event: RunEvent): void;
   note(level: 'debug' | 'info' | 'warn', event: string, details?: Readonly<Record<string, Json>>): void;
   halt(code: string, message: string): void;
+  /** Whether no peer can have taken this coordinator's workers over: the last committed batch was sent less than half a TTL ago. */
+  isFresh(): boolean;
 }
 
 /** Creates a coordinator that waits for `booted`. */
@@ -62,6 +64,9 @@ export function createCoordinatorNode(options: CoordinatorOptions, ports: Coordi
   let now = monoMs(0);
   let bootedAt = monoMs(0);
   let wallAtBoot = 0;
+  /** When the last batch was sent, and the last committed one. */
+  let sentAt = monoMs(0);
+  let confirmedAt = monoMs(0);
   const story = createStory();
   const sessionDeadlines = createDeadlines<Worker>();
   const expiryDeadlines = createDeadlines<Worker>();
@@ -91,6 +96,7 @@ export function createCoordinatorNode(options: CoordinatorOptions, ports: Coordi
       if (state !== 'halted') halted = { kind: 'halted', code, message };
       state = 'halted';
     },
+    isFresh: () => options.beatEveryMs === 0 || now - confirmedAt < options.leaseTtlMs / 2,
   };
   const leases = createLeases(shared);
   const links = createLinks(shared, leases, ports);
@@ -131,6 +137,7 @@ export function createCoordinatorNode(options: CoordinatorOptions, ports: Coordi
         if (state === 'new') boot(input.wall);
         break;
       case 'committed':
+        confirmedAt = sentAt;
         shared.ops.settle(input.batch, input.verdicts);
         break;
       case 'commitFailed':
@@ -174,9 +181,12 @@ export function createCoordinatorNode(options: CoordinatorOptions, ports: Coordi
       }
     }
     notices.run();
-    const commit = shared.ops.take();
-    if (commit) out.push({ kind: 'commit', ...commit });
-    if (shared.draining && state === 'running' && shared.ops.inFlight === 0) {
+    const commit = shared.ops.take(options.beatEveryMs > 0 && now - sentAt >= options.beatEveryMs);
+    if (commit) {
+      sentAt = now;
+      out.push({ kind: 'commit', ...commit });
+    }
+    if (shared.draining && state === 'running' && !shared.ops.busy) {
       state = 'draining';
       links.closeAll();
       out.push({ kind: 'drained' });
@@ -217,9 +227,10 @@ export function createCoordinatorNode(options: CoordinatorOptions, ports: Coordi
     deadline() {
       if (state === 'halted' || state === 'new') return undefined;
       const placing = state === 'running' && !shared.draining && dispatch.due();
-      const due = placing || shared.touched.size > 0 || (shared.ops.waiting > 0 && shared.ops.inFlight === 0);
+      const due = placing || shared.touched.size > 0 || (shared.ops.waiting > 0 && !shared.ops.busy);
       if (due) return now;
-      return earliest(sessionDeadlines.next(), expiryDeadlines.next(), shared.delays.next(), notices.deadline());
+      const beat = options.beatEveryMs > 0 && !shared.ops.busy ? monoMs(sentAt + options.beatEveryMs) : undefined;
+      return earliest(beat, sessionDeadlines.next(), expiryDeadlines.next(), shared.delays.next(), notices.deadline());
     },
     snapshot: () => ({
       state,

@@ -12,12 +12,14 @@ export interface OpQueue {
   task<Name extends TaskOpName>(op: Extract<TaskOp, { op: Name }>, follow: (verdict: Verdict<TaskApplied<Name>>) => void): void;
   /** Queues an op of any module. */
   any(op: Op, follow: (verdict: Verdict) => void): void;
-  /** The next batch, when none is in flight and something waits. */
-  take(): { readonly batch: number; readonly ops: readonly Op[] } | undefined;
+  /** The next batch, when none is in flight and something waits, or when an empty one is wanted. */
+  take(evenEmpty?: boolean): { readonly batch: number; readonly ops: readonly Op[] } | undefined;
   /** Runs what follows from the batch in flight. */
   settle(batch: number, verdicts: readonly Verdict[]): void;
   readonly waiting: number;
   readonly inFlight: number;
+  /** A batch is in flight, be it empty. */
+  readonly busy: boolean;
 }
 
 /** Creates an empty queue. */
@@ -25,12 +27,14 @@ export function createOpQueue(): OpQueue {
   let waiting: { readonly op: Op; readonly follow: (verdict: Verdict) => void }[] = [];
   let flying: typeof waiting = [];
   let batch = 0;
+  let busy = false;
   const any = (op: Op, follow: (verdict: Verdict) => void): void => void waiting.push({ op, follow });
   return {
     task: (op, follow) => any(op, follow as (verdict: Verdict) => void),
     any,
-    take() {
-      if (flying.length > 0 || waiting.length === 0) return undefined;
+    take(evenEmpty = false) {
+      if (busy || (waiting.length === 0 && !evenEmpty)) return undefined;
+      busy = true;
       const count = countWithin(waiting, BATCH_WEIGHT_MAX);
       flying = count === waiting.length ? waiting : waiting.slice(0, count);
       waiting = count === waiting.length ? [] : waiting.slice(count);
@@ -38,10 +42,11 @@ export function createOpQueue(): OpQueue {
       return { batch, ops: flying.map((entry) => entry.op) };
     },
     settle(answered, verdicts) {
-      assert(answered === batch && flying.length > 0, 'a batch is answered once', { answered, batch });
+      assert(answered === batch && busy, 'a batch is answered once', { answered, batch });
       assert(verdicts.length === flying.length, 'one verdict per op', { ops: flying.length, verdicts: verdicts.length });
       const entries = flying;
       flying = [];
+      busy = false;
       for (const [index, entry] of entries.entries()) entry.follow(verdicts[index]!);
     },
     get waiting() {
@@ -49,6 +54,9 @@ export function createOpQueue(): OpQueue {
     },
     get inFlight() {
       return flying.length;
+    },
+    get busy() {
+      return busy;
     },
   };
 }

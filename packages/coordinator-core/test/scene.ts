@@ -21,6 +21,8 @@ export interface WorkerEnd {
   readonly received: CoordinatorMessage[];
   /** Highest own message that is committed. */
   committed(): number;
+  /** Whether the last heartbeat renewed the leases. */
+  renewed(): boolean | undefined;
   welcome(): { session: string; token: string; resumed?: unknown; fresh?: string };
   closed(): number | undefined;
   say(...messages: WorkerMessage[]): void;
@@ -36,6 +38,7 @@ interface Link {
   seq: number;
   sent: number;
   committed: number;
+  renewed: boolean | undefined;
   beats: number;
   welcome: Record<string, unknown> | undefined;
   closed: number | undefined;
@@ -67,6 +70,8 @@ export interface Scene {
   /** The next commits stay under way until `land`. */
   hold(): void;
   land(): void;
+  /** How many ops each held commit has. */
+  heldBatches(): number[];
   /** The process dies; another begins on the same store. Held commits never land. */
   restart(): void;
   state(n: number, run?: number): string;
@@ -117,6 +122,7 @@ export function createScene(options: Partial<CoordinatorOptions> = {}): Scene {
     if (!link) return;
     if (frame.f === 'goaway') goaways.push((frame as unknown as { retryAfterMs: number }).retryAfterMs);
     if (frame.f === 'welcome') link.welcome = frame as never;
+    if (frame.f === 'beatAck') link.renewed = (frame as { renewed?: boolean }).renewed;
     if (frame.a) link.committed = frame.a[1];
     for (const [seq, message] of frame.m ?? []) {
       if (seq <= link.seq) continue;
@@ -147,7 +153,16 @@ export function createScene(options: Partial<CoordinatorOptions> = {}): Scene {
     fingerprint?: Fingerprint,
   ): WorkerEnd {
     const number = ++lastLink;
-    const link: Link = { received: [], seq: resume?.received ?? 0, sent: 0, committed: 0, beats: 0, welcome: undefined, closed: undefined };
+    const link: Link = {
+      received: [],
+      seq: resume?.received ?? 0,
+      sent: 0,
+      committed: 0,
+      renewed: undefined,
+      beats: 0,
+      welcome: undefined,
+      closed: undefined,
+    };
     links.set(number, link);
     const send = (frame: WorkerFrame): void => input({ kind: 'frameReceived', link: number, frame });
     const registration = { name: id, slots, labels: {}, pid: 1, ...(fingerprint ? { fingerprint } : {}) };
@@ -159,6 +174,7 @@ export function createScene(options: Partial<CoordinatorOptions> = {}): Scene {
       link: number,
       received: link.received,
       committed: () => link.committed,
+      renewed: () => link.renewed,
       welcome: () => link.welcome as never,
       closed: () => link.closed,
       say(...messages) {
@@ -200,6 +216,7 @@ export function createScene(options: Partial<CoordinatorOptions> = {}): Scene {
     hold() {
       holding = true;
     },
+    heldBatches: () => held.map(({ ops }) => ops.length),
     land() {
       holding = false;
       const landing = held;

@@ -127,7 +127,12 @@ function startNode(
     helloWithinMs: limits.helloWithinMs,
   });
   const host: NodeHost = hostNode(
-    { id: services.id, ...DEFAULT_COORDINATOR_OPTIONS, ...settings.options },
+    {
+      id: services.id,
+      ...DEFAULT_COORDINATOR_OPTIONS,
+      ...(settings.store === undefined ? {} : { beatEveryMs: BEAT_EVERY_MS }),
+      ...settings.options,
+    },
     {
       committer: store,
       transmit: links.transmit,
@@ -171,5 +176,7 @@ async function ensureAdminToken(tokens: TokenService, folder: string): Promise<s
   return token;
 }
 
+/** A peer takes over after five of these. */
+const BEAT_EVERY_MS = 2000;
 const EXPIRY_SWEEP_MS = 500;
 const START_WITHIN_MS = 30_000;

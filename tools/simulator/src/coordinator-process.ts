@@ -98,6 +98,7 @@ export function createCoordinatorProcess(options: SimulationOptions, ports: Coor
       resumeWindowMs: options.resumeWindowMs,
       batchMax: options.batchMax,
       queuedMax: 100_000,
+      beatEveryMs: 0,
     });
     const wires = new Map<number, Wire>();
     const asked: Life['asked'] = new Map();
