@@ -118,6 +118,8 @@ function addServers(program: Command): void {
     .option('--listen <host:port>', 'address to listen on; default 127.0.0.1:7070, port 0 takes a free one')
     .option('--data <folder>', 'folder of its store and logs; default .holdfast')
     .option('--store <address>', 'PostgreSQL that keeps the truth, such as postgres://user@host/database; default: a file in --data')
+    .option('--coordinator-name <name>', 'what that store calls this coordinator; default: a name that --data keeps')
+    .option('--standby', 'take over once the coordinator of that name was silent for 10 s')
     .option('--not-durable', 'accept a PostgreSQL that may lose what it acknowledged')
     .option('--tls-cert <file>', 'certificate chain in PEM; off loopback it is required')
     .option('--tls-key <file>', 'its private key')

@@ -17,6 +17,8 @@ export interface CoordinatorIo {
  * Errors: those of `startCoordinator`, `SETTING_INVALID` (2), `FILE_UNREADABLE` (78), each with `details.exitCode`.
  */
 export async function serveCoordinator(settings: CoordinatorSettings, io: CoordinatorIo): Promise<number> {
+  if (settings.standby)
+    io.say(`standing by: takes over once ${settings.coordinatorName ?? 'the coordinator of this data folder'} was silent for 10 s`);
   const running = await startCoordinator(startSettings(settings));
   const data = resolve(settings.data);
   io.say(`listening on ${running.url}, data in ${data}`);
@@ -68,6 +70,11 @@ function startSettings(settings: CoordinatorSettings): StartCoordinatorSettings 
     // Not shown: it may hold a password.
     throw new CodedError('SETTING_INVALID', 'open the store: expected postgres://user@host:port/database', { details: { exitCode: 2 } });
   }
+  if (settings.standby && settings.store === undefined) {
+    throw new CodedError('SETTING_INVALID', 'stand by: --standby needs --store; a SQLite file has one coordinator', {
+      details: { exitCode: 2 },
+    });
+  }
   return {
     dataFolder: resolve(settings.data),
     listen: parseListen(settings.listen),
@@ -83,6 +90,8 @@ function startSettings(settings: CoordinatorSettings): StartCoordinatorSettings 
     ...(settings.allowedHosts ? { allowedHosts: settings.allowedHosts } : {}),
     ...(settings.allowedOrigins ? { allowedOrigins: settings.allowedOrigins } : {}),
     ...(settings.store === undefined ? {} : { store: settings.store }),
+    ...(settings.coordinatorName === undefined ? {} : { name: settings.coordinatorName }),
+    standby: settings.standby,
     notDurable: settings.notDurable,
     logLevel: settings.logLevel,
   };

@@ -163,6 +163,24 @@ test('postgres: a transaction is cut when it takes too long, and is run again', 
   expect(await stored()).toEqual([1]);
 });
 
+test('G13 postgres: a standby waits while its coordinator beats, takes over when it is silent, and the former one is fenced', async () => {
+  const active = await open();
+  let stoodBy: PostgresCommitter | undefined;
+  const standby = open({ standbyMs: 1500 }).then((committer) => (stoodBy = committer));
+  // Beating for longer than the standby would wait: each batch begins its wait anew.
+  for (let beat = 1; beat <= 12; beat += 1) {
+    await active.commit([]);
+    expect(stoodBy).toBeUndefined();
+    await pause(200);
+  }
+  const next = await standby;
+  expect(next.epoch).toBe(active.epoch + 1);
+  await next.commit([add(1)]);
+  await expect(active.commit([add(2)])).rejects.toMatchObject({ code: 'STORE_FENCED' });
+  await Promise.all([active.close(), next.close()]);
+  expect(await stored()).toEqual([1]);
+});
+
 test('postgres: through threads, a reader sees what was committed, refuses what is too much, and says when the server is gone', async () => {
   const store = await openPostgresThread({ url, coordinator: 'main', modules: [moduleUrl] });
   const reader = await openPostgresReader({ url, queries: [moduleUrl], connectionsMax: 1, waitingMax: 1, waitWithinMs: 100 });

@@ -81,6 +81,10 @@ export const COORDINATOR_SETTINGS = {
   data: withDefault(text('a folder'), '.holdfast', 'folder of the store'),
   /** PostgreSQL that keeps the truth, beside other coordinators; absent: a SQLite file in `data`. */
   store: optional(text('an address such as postgres://user@host/database'), 'PostgreSQL that keeps the truth; absent: a file in data'),
+  /** What that store calls this coordinator; default: a name that `data` keeps. */
+  coordinatorName: optional(text('a name'), 'what that store calls this coordinator; default: a name that data keeps'),
+  /** Take over once the coordinator of that name was silent for 10 s. */
+  standby: withDefault(flag(), false, 'take over once the coordinator of that name was silent for 10 s'),
   /** Accept a PostgreSQL that may lose what it acknowledged. */
   notDurable: withDefault(flag(), false, 'accept a PostgreSQL that may lose what it acknowledged'),
   /** Certificate chain in PEM; with `tlsKey` it turns TLS on. */

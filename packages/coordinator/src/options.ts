@@ -16,6 +16,10 @@ export interface StartCoordinatorSettings {
   readonly limits?: Partial<EdgeLimits>;
   /** `postgres://user@host/database`: the truth is kept there, beside other coordinators. Absent: in `holdfast.db` of the data folder. */
   readonly store?: string;
+  /** What that store calls this coordinator. Default: a name that the data folder keeps. A second one under a name fences the first. */
+  readonly name?: string;
+  /** Wait until the coordinator of that name was silent for 10 s, then take over. Default false. */
+  readonly standby?: boolean;
   /** Accept a PostgreSQL that may lose what it acknowledged. Default false. */
   readonly notDurable?: boolean;
   /** Bytes of the SQLite database; past it submits are refused 507. Default: the disk's. */

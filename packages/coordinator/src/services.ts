@@ -51,7 +51,7 @@ export async function openServices(settings: StartCoordinatorSettings, cleanup: 
   const limits = { ...DEFAULT_EDGE_LIMITS, ...settings.limits };
   const { log, close } = openLog(settings);
   cleanup.add(close);
-  const id = settings.store === undefined ? 'main' : coordinatorName(settings.dataFolder);
+  const id = settings.store === undefined ? 'main' : (settings.name ?? coordinatorName(settings.dataFolder));
   const store = await openStore(settings, id, log);
   cleanup.add(() => store.close());
   const blobs = await openBlobService(settings.dataFolder, store, limits, log);
@@ -64,5 +64,17 @@ export async function openServices(settings: StartCoordinatorSettings, cleanup: 
   const metrics = createMetrics();
   const watch = addNodeMetrics(metrics);
   cleanup.add(watch.stop);
-  return { id, notDurable: settings.notDurable ?? false, limits, log, store, tokens, logs, blobs, metrics, events: createRunEvents(), watch };
+  return {
+    id,
+    notDurable: settings.notDurable ?? false,
+    limits,
+    log,
+    store,
+    tokens,
+    logs,
+    blobs,
+    metrics,
+    events: createRunEvents(),
+    watch,
+  };
 }

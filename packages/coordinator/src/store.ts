@@ -66,8 +66,9 @@ async function openServer(settings: StartCoordinatorSettings, url: string, coord
   ]);
   const target = { url, notDurable: settings.notDurable ?? false };
   const modules = [POSTGRES_STORE_URL, authPostgresUrl];
-  const writer = await openPostgresThread({ ...target, coordinator, modules }, ({ message, ...facts }) =>
-    log.warn({ event: 'store.trouble', ...facts }, message),
+  const writer = await openPostgresThread(
+    { ...target, coordinator, modules, ...(settings.standby ? { standbyMs: SILENT_MS } : {}) },
+    ({ message, ...facts }) => log.warn({ event: 'store.trouble', ...facts }, message),
   );
   return {
     place: publicAddress(url),
@@ -104,6 +105,8 @@ function withExitCode(error: unknown): unknown {
   return new CodedError(error.code, error.message, { retryable: error.retryable, details: { ...error.details, exitCode }, cause: error });
 }
 
+/** Five beats. */
+const SILENT_MS = 10_000;
 const RETRY_LATER = [
   'STORE_LOCKED',
   'STORE_FULL',

@@ -13,7 +13,7 @@ import pRetry from 'p-retry';
 import { createDispatch, type Dispatch, inDoubt } from '../dispatch.ts';
 import type { AsyncCommitter, Op, StoreModule, Verdict } from '../port.ts';
 import { connectPostgres, isLoss, plainText, type PostgresConnection, type PostgresTarget, sqlState } from './postgres-connection.ts';
-import { type Coordinator, COORDINATORS } from './postgres-coordinators.ts';
+import { beginLife, type Coordinator, COORDINATORS, LOOK } from './postgres-coordinators.ts';
 import { allOf, createWorkingSet, LockOrder, Miss, type Needs, type PostgresTx, type WorkingSet } from './postgres-working-set.ts';
 
 /** A store module over PostgreSQL, with its schema. Migrations run in order of their names, which are never changed or removed. */
@@ -29,6 +29,11 @@ export interface PostgresOptions extends PostgresTarget {
   readonly modules: readonly PostgresModule[];
   /** Who commits: its row in `coordinators`. A second process under the same id fences the first. */
   readonly coordinator: string;
+  /**
+   * Stand by: wait until whoever commits under this name was silent for so many milliseconds of this process's own clock, then take over.
+   * Absent: take over at once.
+   */
+  readonly standbyMs?: number;
   /** Milliseconds to go on trying to reach a server that is gone. Default 30,000. */
   readonly reconnectWithinMs?: number;
   /** Milliseconds a transaction may take before it is cut. Default 5,000. */
@@ -65,8 +70,7 @@ export async function openPostgresCommitter(options: PostgresOptions): Promise<P
   try {
     const { migratePostgres } = await import('./postgres-migrations.ts');
     await migratePostgres(options, options.modules);
-    const { rows } = await connection.query('coordinator.begin', BEGIN_LIFE, [plainText(options.coordinator), Date.now()]);
-    return createCommitter(options, connection, rows[0]!['epoch'] as number);
+    return createCommitter(options, connection, await beginLife(connection, plainText(options.coordinator), options.standbyMs));
   } catch (error) {
     connection.destroy();
     throw error;
@@ -298,7 +302,7 @@ async function finish(
 
 /** The row was not this coordinator's to beat: a peer raised the epoch. */
 async function whyNot({ connection, me, life }: Run): Promise<CodedError> {
-  const { rows } = await connection.query('coordinator.look', 'SELECT epoch, batch FROM coordinators WHERE id = $1', [me]);
+  const { rows } = await connection.query('coordinator.look', LOOK, [me]);
   return fenced(me, life.epoch, (rows[0]?.['epoch'] as number | undefined) ?? 0);
 }
 
@@ -347,8 +351,6 @@ class UnansweredCommit extends Error {
   }
 }
 
-const BEGIN_LIFE = `INSERT INTO coordinators (id, epoch, wall, batch) VALUES ($1, 1, $2, 0)
-  ON CONFLICT (id) DO UPDATE SET epoch = coordinators.epoch + 1, wall = excluded.wall, batch = 0 RETURNING epoch`;
 const BEAT = 'UPDATE coordinators SET batch = $3 WHERE id = $1 AND epoch = $2 AND batch = $3::int8 - 1';
 const READ_LOCKED = 'SELECT epoch, batch FROM coordinators WHERE id = $1 FOR UPDATE';
 /** Reported by the server, and so certainly not committed: serialization, deadlock, a race for a unique key, lock and statement timeouts. */

@@ -33,6 +33,7 @@ export { siblingUrl } from './thread.ts';
 export interface PostgresThreadOptions extends PostgresTarget {
   readonly modules: readonly string[];
   readonly coordinator: string;
+  readonly standbyMs?: number;
   readonly reconnectWithinMs?: number;
 }
 

@@ -144,7 +144,7 @@ export const DESCRIPTIONS: Collection<TaskKey, TaskDescription> = {
       ({ name, predictedMs, body, policy }) => ({
         name,
         predictedMs,
-        body: JSON.parse(body) as TaskDescription['body'],
+        body,
         policy: JSON.parse(policy) as TaskDescription['policy'],
       }),
     );
@@ -158,7 +158,7 @@ export const DESCRIPTIONS: Collection<TaskKey, TaskDescription> = {
         nsOf(changes.map(({ key }) => key)),
         texts(changes.map(({ now }) => now!.name)),
         numbers(changes.map(({ now }) => now!.predictedMs)),
-        texts(changes.map(({ now }) => JSON.stringify(now!.body))),
+        texts(changes.map(({ now }) => now!.body)),
         texts(changes.map(({ now }) => JSON.stringify(now!.policy))),
       ],
     ),
