@@ -10,7 +10,7 @@ export default {
   ignore: ['**/fixtures/**'],
   exclude: ['types', 'duplicates'],
   // What `verify.mjs` and the tests start by name.
-  ignoreDependencies: ['oxfmt', 'oxlint', '@changesets/cli'],
+  ignoreDependencies: ['oxfmt', 'oxlint', '@changesets/cli', 'jest', 'mocha', '@playwright/test'],
   workspaces: {
     '.': { entry: ['scripts/*.mjs', 'vitest.workspace.ts'] },
     ...Object.fromEntries(

@@ -48,7 +48,10 @@ function addRun(program: Command): void {
     .option('--files <glob>', 'only these test files; with {file} in the command, any runner will do; may be repeated', collect)
     .option('--commands <file>', 'run each line of a file as a command; - reads standard input')
     .option('--modules <glob>', 'run modules whose default export is a task: async (ctx) => ...; may be repeated', collect)
-    .option('--results <junit:path>', 'where each command writes its JUnit file; {file} and {n} are filled in')
+    .option(
+      '--results <tap|go-json|junit:path>',
+      'what each command prints, or where it writes its JUnit file; {file} and {n} are filled in',
+    )
     .option('--retries <n>', 'further attempts after a failure, per file; default 0')
     .option('--timeout <duration>', 'longest duration of one file, such as 90s or 5m; default: no limit')
     .option('--fail-fast', 'cancel what is left after the first failed file')

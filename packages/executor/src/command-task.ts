@@ -1,4 +1,4 @@
-/** Runs `command` tasks: a program with arguments, judged by its exit code or by the JUnit file it writes. */
+/** Runs `command` tasks: a program with arguments, judged by its exit code or by the results it writes or prints. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { openState } from '@holdfast/checkpoint-store/envelope';
@@ -7,7 +7,7 @@ import type { Attempt, AttemptEnd, Surroundings } from './attempt.ts';
 import { exitFacts, exitText, forcedEnd, taskFile } from './attempt-end.ts';
 import { type CheckpointFolder, watchCheckpoints } from './checkpoint-folder.ts';
 import { canonicalProgram, findProgram, resolveFolder } from './folders.ts';
-import { junitVerdict, locateResults } from './junit-results.ts';
+import { collectPrinted, junitVerdict, locateResults, resultsVerdict } from './command-results.ts';
 import type { Limbs } from './begin-attempt.ts';
 import { launchWithin } from './launch.ts';
 import type { Place } from './place.ts';
@@ -30,15 +30,19 @@ export async function runCommand(
   const program = findProgram(name, cwd.value, env['PATH'] ?? env['Path']);
   if (!program.ok) return { outcome: 'errored', reason: program.problem };
   if (!mayRun(program.value, around)) return { outcome: 'errored', reason: `policy_denied: this worker does not run ${name}` };
-  const results = body.results && locateResults(cwd.value, body.results.path, around.folders);
+  const results = body.results?.format === 'junit' ? locateResults(cwd.value, body.results.path, around.folders) : undefined;
   if (results && !results.ok) return { outcome: 'errored', reason: results.problem };
   // What an earlier attempt wrote must not be taken for the result of this one.
   if (results) rmSync(results.value, { force: true });
 
+  const printed = body.results && body.results.format !== 'junit' ? { format: body.results.format, output: collectPrinted() } : undefined;
   const launch = launchWithin(around.policy, program.value, args, name);
   const checkpoints = openCheckpoints(attempt, place, around);
   const own = { ...env, ...checkpoints?.env };
-  const started = await startGroup({ launch, cwd: cwd.value, env: own, marker, channel: false }, around, attempt.log.push);
+  const started = await startGroup({ launch, cwd: cwd.value, env: own, marker, channel: false }, around, (stream, chunk) => {
+    attempt.log.push(stream, chunk);
+    if (stream === 'out') printed?.output.take(chunk);
+  });
   if (!started.ok) {
     await checkpoints?.folder.close(false);
     return { outcome: 'errored', reason: started.problem };
@@ -51,6 +55,8 @@ export async function runCommand(
   const forced = forcedEnd(attempt, end);
   if (forced) return forced;
   if (results) return { ...(await junitVerdict(attempt, folder, results.value, end)), ...exitFacts(end) };
+  if (printed)
+    return { ...resultsVerdict(attempt, printed.output.read(printed.format, attempt.order.name, folder), end), ...exitFacts(end) };
   return exitVerdict(attempt, folder, end);
 }
 

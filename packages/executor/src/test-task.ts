@@ -39,7 +39,8 @@ export async function runTest(
     if (crash.unusable) return { outcome: 'errored', reason: crash.why };
     if (!unit.started) return { outcome: 'errored', reason: `the test runner did not start: ${crash.why}` };
   }
-  return { outcome: 'errored', reason: `running ${unitText(body.unit)} ended the test runner twice: ${crash?.why ?? 'unknown'}` };
+  const where = crash?.test === undefined ? '' : `, in or after the test "${crash.test}",`;
+  return { outcome: 'errored', reason: `running ${unitText(body.unit)}${where} ended the test runner twice: ${crash?.why ?? 'unknown'}` };
 }
 
 type UnitOutcome =

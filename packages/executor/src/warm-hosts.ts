@@ -5,6 +5,7 @@
  * B2 A host that crashed, was signalled or cannot work is never given a unit again.
  * B3 When a host's `gone` is told, no process of it is left.
  * B4 A slot keeps at most `HOSTS_PER_SLOT_MAX` hosts: the one used longest ago is closed for a new one.
+ * B5 A host that asks to be replaced is closed when its unit is over; the next unit has a new one.
  */
 import { durationMs } from '@holdfast/kernel';
 import type { CaseResult, TestUnit } from '@holdfast/model';
@@ -27,6 +28,8 @@ export interface HostGone {
   /** Its runner cannot work here, or it could not be started: another try would end the same. */
   readonly unusable: boolean;
   readonly exit: HostExit;
+  /** The test that began last in the unit, if the runner told of one. */
+  readonly test: string | undefined;
   /** Processes that would not die. */
   readonly left: readonly number[];
 }
@@ -131,6 +134,8 @@ function startHost(place: HostPlace, around: Surroundings, openRuns: Set<number>
   let work: { readonly unit: TestUnit; readonly ears: UnitEars } | undefined;
   let unusable: string | undefined;
   let broken = false;
+  let worn = false;
+  let test: string | undefined;
   let closing = false;
   let id = 0;
   let cancelTimer = (): void => undefined;
@@ -153,9 +158,12 @@ function startHost(place: HostPlace, around: Surroundings, openRuns: Set<number>
           state = 'ready';
           begin();
         } else if (event.t === 'unusable') unusable = event.reason;
+        else if (event.t === 'at' && event.id === id) test = event.test;
         else if (event.t === 'case' && event.id === id) work?.ears.case(event.result);
         else if (event.t === 'end' && event.id === id) {
           broken = event.broken === true;
+          worn = event.recycle === true;
+          test = undefined;
           work?.ears.end(event);
         }
       },
@@ -164,6 +172,7 @@ function startHost(place: HostPlace, around: Surroundings, openRuns: Set<number>
   const begin = (): void => {
     if (!work || state !== 'ready') return;
     id += 1;
+    test = undefined;
     work.ears.started(host.pid);
     host.send({ t: 'run', id, unit: work.unit });
   };
@@ -180,7 +189,7 @@ function startHost(place: HostPlace, around: Surroundings, openRuns: Set<number>
     if (closing && wasReady && exit.code !== 0 && exit.signal === null) {
       around.teardownFailed(maskText(why, maskPatterns(secretValues({}, place.env))));
     }
-    work?.ears.gone({ why, unusable: unusable !== undefined || host.pid === undefined, exit, left });
+    work?.ears.gone({ why, unusable: unusable !== undefined || host.pid === undefined, exit, test, left });
     work = undefined;
   };
   if (host.pid !== undefined) around.reaper.watch(host.pid, marker);
@@ -203,7 +212,10 @@ function startHost(place: HostPlace, around: Surroundings, openRuns: Set<number>
       work = { unit, ears };
       begin();
     },
-    release: () => void (work = undefined),
+    release() {
+      work = undefined;
+      if (worn) entry.close();
+    },
     signal(signal) {
       if (state === 'gone' || host.pid === undefined) return false;
       if (signal === 'SIGTERM' || signal === 'SIGKILL') forget(entry);

@@ -191,6 +191,30 @@ test.for([
   expect(result.cases).toHaveLength(cases);
 });
 
+test.for([
+  { name: 'green TAP, exit 0', format: 'tap', out: 'ok 1 - a\n1..1\n', code: 0, outcome: 'passed', cases: 1 },
+  { name: 'red TAP, exit 0', format: 'tap', out: 'not ok 1 - a\n1..1\n', code: 0, outcome: 'failed', cases: 1 },
+  { name: 'green TAP, exit 1', format: 'tap', out: 'ok 1 - a\n1..1\n', code: 1, outcome: 'errored', cases: 1 },
+  { name: 'half TAP, exit 0', format: 'tap', out: 'ok 1 - a\n1..2\n', code: 0, outcome: 'failed', cases: 1 },
+  { name: 'no TAP, exit 0', format: 'tap', out: 'hello\n', code: 0, outcome: 'errored', cases: 0 },
+  {
+    name: 'green go',
+    format: 'go-json',
+    out: '{"Action":"pass","Package":"p","Test":"TestA","Elapsed":1}\n',
+    code: 0,
+    outcome: 'passed',
+    cases: 1,
+  },
+] as const)('command: prints $name -> $outcome, and its log keeps what it printed', async ({ format, out, code, outcome, cases }) => {
+  const harness = createHarness();
+  const argv = [process.execPath, '-e', `process.stdout.write(${JSON.stringify(out)}); process.exitCode = ${code}`];
+  const order = harness.start({ kind: 'command', argv, results: { format } });
+  const result = await harness.ended(order);
+  expect(result).toMatchObject({ outcome, exitCode: code });
+  expect(result.cases).toHaveLength(cases);
+  expect(harness.text(order)).toBe(out);
+});
+
 test('X2 command: it leaves children in its group -> none is left when it has ended', async () => {
   const harness = createHarness();
   const order = harness.start({ kind: 'command', argv: ['sh', '-c', 'sleep 1000 & sleep 1000 & exit 0'] });

@@ -37,6 +37,13 @@ test('B4 host: a third suite on a slot -> the host used longest ago is closed', 
   expect(pids.slice(1).map((pid) => existsSync(`/proc/${pid}`))).toEqual([true, true]);
 });
 
+test('B5 host: it asks to be replaced -> closed in order after its unit, the next unit has a new one', async () => {
+  const harness = fakeHarness();
+  const first = await runUnit(harness, 'worn');
+  expect(await runUnit(harness, 'worn')).not.toBe(first);
+  await eventually('the worn hosts to be gone', () => !hostsIn(harness.root).includes(Number(first)));
+});
+
 test('host: prewarmed before its first unit -> the unit runs on it; closed in order when its run ends', async () => {
   const harness = fakeHarness();
   const spec = specOf('slow');
@@ -103,6 +110,10 @@ test('H2 host: it dies once in a unit -> the unit runs again alone in a new host
 
 test.for([
   { file: 'crash', reason: /^running crash ended the test runner twice: the host was killed by SIGKILL/ },
+  {
+    file: 'crash-at',
+    reason: /^running crash-at, in or after the test "a > b", ended the test runner twice: the host was killed by SIGKILL/,
+  },
   { file: 'exit', reason: /^running exit ended the test runner twice: the host ended with exit code 9/ },
   { file: 'nonsense', reason: /^running nonsense ended the test runner twice: the host said something that is no event/ },
 ])('H2 host: it always dies in $file -> errored, and the next unit has a fresh host', async ({ file, reason }) => {

@@ -42,6 +42,7 @@ export type { AttemptOutcome, AttemptResult, CaseResult, Failure, Grade } from '
 export { isTerminal, mayFollow, type RunState, TASK_TRANSITIONS, type TaskState } from './state.ts';
 export {
   type CommandBody,
+  type CommandResults,
   DEFAULT_POLICY,
   type ModuleBody,
   type OnDisconnect,

@@ -21,9 +21,12 @@ export interface CommandBody {
   /** Relative to the run's folder; default: that folder. */
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Where the command writes its results; default: the exit code decides. Relative to `cwd`. */
-  readonly results?: { readonly format: 'junit'; readonly path: string };
+  /** How the command tells its results; default: the exit code decides. */
+  readonly results?: CommandResults;
 }
+
+/** A file that the command writes, relative to `cwd`, or its standard output. */
+export type CommandResults = { readonly format: 'junit'; readonly path: string } | { readonly format: 'tap' | 'go-json' };
 
 /** A Node module: `export default async (ctx) => ...`, run in a child process. */
 export interface ModuleBody {

@@ -65,7 +65,13 @@ export const taskBody = z.discriminatedUnion('kind', [
     argv,
     cwd: z.string().max(4096).optional(),
     env: environment.optional(),
-    results: z.object({ format: z.literal('junit'), path: z.string().max(4096) }).optional(),
+    results: z
+      .discriminatedUnion('format', [
+        z.object({ format: z.literal('junit'), path: z.string().max(4096) }),
+        z.object({ format: z.literal('tap') }),
+        z.object({ format: z.literal('go-json') }),
+      ])
+      .optional(),
   }),
   z.object({ kind: z.literal('module'), path: z.string().min(1).max(4096), input: z.json().optional() }),
   z.object({ kind: z.literal('test'), unit }),

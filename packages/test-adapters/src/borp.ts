@@ -1,4 +1,5 @@
 /** Translates borp, a front of `node:test`, into the `node --test` that it stands for. */
+import { COVERAGE_LEFT_OUT, REPORT_LEFT_OUT } from './common-notes.ts';
 import { sortFlags, type FlagTable } from './flags.ts';
 
 /** Files whose texts `fromBorp` wants to know, in the order in which borp looks for them. */
@@ -60,12 +61,12 @@ const SWITCH: FlagTable[string] = { use: 'take', value: false };
 const COVERAGE = (value: boolean): FlagTable[string] => ({
   use: 'take',
   value,
-  note: 'is left out: coverage is not collected from several processes yet',
+  note: COVERAGE_LEFT_OUT,
 });
 const REPORT: FlagTable[string] = {
   use: 'take',
   value: true,
-  note: 'is left out: Holdfast writes one report over all workers, see --report',
+  note: REPORT_LEFT_OUT,
 };
 const WATCH: FlagTable[string] = { use: 'refuse', why: 'never ends; leave it out' };
 const HELP: FlagTable[string] = { use: 'refuse', why: 'runs no tests; run it plainly' };

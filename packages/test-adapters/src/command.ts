@@ -8,7 +8,8 @@ import type { Command, ProjectFacts } from './adapter.ts';
 import { BORP_FILES, fromBorp } from './borp.ts';
 import { NODE_FLAGS, nodeFlagName } from './node-test-adapter.ts';
 import { sortFlags } from './flags.ts';
-import { programName } from './program-name.ts';
+import { pytestIn } from './pytest-adapter.ts';
+import { programName, RUNNER_PROGRAMS } from './program-name.ts';
 import { joinWords, splitWords } from './words.ts';
 
 export type Resolved =
@@ -163,7 +164,11 @@ function runsTests(text: string, project: ProjectFacts): boolean {
   const resolved = follow(split.words, project, true);
   if (resolved.kind === 'refused') return false;
   const [program = '', ...args] = resolved.command.argv;
-  return programName(program) === 'vitest' || (programName(program) === 'node' && args.includes('--test'));
+  return (
+    RUNNER_PROGRAMS.has(programName(program)) ||
+    pytestIn(resolved.command.argv) !== undefined ||
+    (programName(program) === 'node' && args.includes('--test'))
+  );
 }
 
 /** npx and its like. */
@@ -213,18 +218,22 @@ function borp(step: Step, args: readonly string[], project: ProjectFacts): Unwra
   return typeof found === 'string' ? found : { ...step, argv: found.argv, notes: [...step.notes, ...found.notes] };
 }
 
-/** `node path/to/vitest.mjs run` is vitest; `node --run test` is a script. */
+/** `node path/to/vitest.mjs run` is vitest; `node --run test` is a script. Flags of Node reach the runners that work in one process. */
 function node(step: Step, args: readonly string[], project: ProjectFacts): Unwrapped {
   const run = args.indexOf('--run');
   if (run === 0 && args[1] !== undefined) return script(step, args[1], withoutDashes(args.slice(2)), project);
   const sorted = sortFlags(args, NODE_FLAGS, nodeFlagName, { stopAtPositional: true });
   const program = sorted.rest[0];
-  if (program === undefined || sorted.taken.some(({ name }) => name === 'test') || programName(program) !== 'vitest') return undefined;
+  const runner = programName(program ?? '');
+  if (sorted.taken.some(({ name }) => name === 'test') || !RUNNER_PROGRAMS.has(runner)) return undefined;
   if (sorted.refused !== undefined) return sorted.refused;
-  if (sorted.kept.length > 0) {
-    return `node's own ${joinWords(sorted.kept)} would not reach the tests; set test.execArgv in vitest's config, and type npx ${joinWords(['vitest', ...sorted.rest.slice(1)])}`;
+  const next = { ...step, argv: [runner, ...sorted.rest.slice(1)] };
+  if (sorted.kept.length === 0) return next;
+  if (runner === 'vitest') {
+    return `node's own ${joinWords(sorted.kept)} would not reach the tests; set test.execArgv in vitest's config, and type npx ${joinWords(next.argv)}`;
   }
-  return { ...step, argv: ['vitest', ...sorted.rest.slice(1)] };
+  const already = step.env['NODE_OPTIONS'];
+  return { ...next, env: { ...step.env, NODE_OPTIONS: [...(already === undefined ? [] : [already]), joinWords(sorted.kept)].join(' ') } };
 }
 
 const WRAPPERS: Readonly<Record<string, Wrapper>> = {

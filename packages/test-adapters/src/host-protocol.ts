@@ -30,7 +30,11 @@ export type HostEvent =
       readonly notes?: readonly string[];
       /** The project's own config calls an empty list a success. */
       readonly passWithNoTests?: boolean;
+      /** The project's own config wants one file at a time. */
+      readonly serial?: boolean;
     }
+  /** A test of run `id` begins: whoever ends the runner now is known by name. */
+  | { readonly t: 'at'; readonly id: number; readonly test: string }
   /** A test case of run `id` ended. */
   | { readonly t: 'case'; readonly id: number; readonly result: CaseResult }
   /** Run `id` ended. `cases`: how many `case` lines it had. `ok`: the runner itself calls it a success. */
@@ -44,4 +48,6 @@ export type HostEvent =
       readonly durationMs: number;
       /** No unit can run in this host any more: each would end like this one. A new host may do better. */
       readonly broken?: boolean;
+      /** The host has had its day (its memory has grown): the next unit needs a new one. */
+      readonly recycle?: boolean;
     };

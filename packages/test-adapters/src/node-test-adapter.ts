@@ -1,6 +1,7 @@
 /** Recognises `node --test` on a command line. What runs it is `io/node-test-host.ts`. */
 import type { Json } from '@holdfast/model';
 import type { Command, Recognised, TestAdapter } from './adapter.ts';
+import { COVERAGE_LEFT_OUT, REPORT_LEFT_OUT, SHARD_LEFT_OUT, UPDATES_IN_PLACE } from './common-notes.ts';
 import { type FlagTable, lastNumber, type SortedFlags, sortFlags } from './flags.ts';
 import { programName } from './program-name.ts';
 
@@ -34,7 +35,7 @@ function suiteOf(command: Command, sorted: SortedFlags): Recognised {
       ...sorted.notes,
       ...(shared ? ['--test-isolation=none is left out: each file has a process of its own'] : []),
       ...(globalSetup ? ['--test-global-setup runs around each file'] : []),
-      ...(updates ? ['snapshots are updated in place: on this machine only'] : []),
+      ...(updates ? [UPDATES_IN_PLACE] : []),
     ],
     takenOver: workers === undefined ? {} : { workers },
   };
@@ -48,12 +49,12 @@ const INSPECT: FlagTable[string] = { use: 'refuse', why: 'needs one process to a
 const COVERAGE = (value: boolean): FlagTable[string] => ({
   use: 'take',
   value,
-  note: 'is left out: coverage is not collected from several processes yet',
+  note: COVERAGE_LEFT_OUT,
 });
 const REPORT: FlagTable[string] = {
   use: 'take',
   value: true,
-  note: 'is left out: Holdfast writes one report over all workers, see --report',
+  note: REPORT_LEFT_OUT,
 };
 const TAKEN: FlagTable[string] = { use: 'take', value: true };
 const KEPT: FlagTable[string] = { use: 'keep', value: true };
@@ -70,7 +71,7 @@ export const NODE_FLAGS: FlagTable = {
   'inspect-port': INSPECT,
   'test-rerun-failures': { use: 'refuse', why: 'keeps its own record of what failed; leave it out and use holdfast retry --failed' },
   'test-concurrency': TAKEN,
-  'test-shard': { use: 'take', value: true, note: 'is left out: all files run, spread over the workers' },
+  'test-shard': { use: 'take', value: true, note: SHARD_LEFT_OUT },
   'test-isolation': TAKEN,
   'experimental-test-isolation': TAKEN,
   'test-global-setup': TAKEN,

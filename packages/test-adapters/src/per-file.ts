@@ -21,4 +21,4 @@ export function perFileCommand(argv: readonly string[], project: ProjectFacts): 
 
 const isFiles = (word: string): boolean => !word.startsWith('-') && (/\.[cm]?[jt]sx?$/.test(word) || word.includes('*'));
 
-const RUNNERS: ReadonlySet<string> = new Set('tape mocha jest ava uvu tap jasmine playwright'.split(' '));
+const RUNNERS: ReadonlySet<string> = new Set('tape mocha ava uvu tap jasmine'.split(' '));

@@ -3,3 +3,6 @@ export function programName(program: string): string {
   const name = program.replaceAll('\\', '/').split('/').at(-1) ?? '';
   return name.replace(/\.(cmd|exe|ps1|mjs|cjs|js)$/i, '');
 }
+
+/** Programs that run tests when they are named alone or with arguments. */
+export const RUNNER_PROGRAMS: ReadonlySet<string> = new Set(['vitest', 'jest', 'mocha', '_mocha', 'playwright']);

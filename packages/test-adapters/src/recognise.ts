@@ -1,11 +1,22 @@
 /** From what a person typed to the suite it means. */
 import type { ProjectFacts, Recognised, TestAdapter } from './adapter.ts';
 import { resolveCommand } from './command.ts';
+import { jestAdapter } from './jest-adapter.ts';
+import { mochaAdapter } from './mocha-adapter.ts';
 import { nodeTestAdapter } from './node-test-adapter.ts';
+import { playwrightAdapter } from './playwright-adapter.ts';
+import { pytestAdapter } from './pytest-adapter.ts';
 import { vitestAdapter } from './vitest-adapter.ts';
 
 /** All adapters, in the order in which they are asked. */
-export const ADAPTERS: readonly TestAdapter[] = [vitestAdapter, nodeTestAdapter];
+export const ADAPTERS: readonly TestAdapter[] = [
+  vitestAdapter,
+  jestAdapter,
+  mochaAdapter,
+  nodeTestAdapter,
+  pytestAdapter,
+  playwrightAdapter,
+];
 
 /**
  * The suite that a command line means, after scripts (`npm test`, `pnpm x`), package runners (`npx`) and wrappers

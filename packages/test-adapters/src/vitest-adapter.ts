@@ -1,6 +1,7 @@
 /** Recognises vitest on a command line. What runs it is `io/vitest-host.ts`. */
 import type { Json } from '@holdfast/model';
 import type { Command, ProjectFacts, Recognised, TestAdapter } from './adapter.ts';
+import { COVERAGE_LEFT_OUT, REPORT_LEFT_OUT, SHARD_LEFT_OUT, UPDATES_IN_PLACE } from './common-notes.ts';
 import { type FlagTable, lastNumber, type SortedFlags, sortFlags } from './flags.ts';
 import { programName } from './program-name.ts';
 
@@ -42,7 +43,7 @@ function suiteOf(command: Command, sorted: SortedFlags): Recognised {
     notes: [
       ...sorted.notes,
       ...(serial ? ['the suite is declared serial: one file at a time'] : []),
-      ...(updates ? ['snapshots are updated in place: on this machine only'] : []),
+      ...(updates ? [UPDATES_IN_PLACE] : []),
     ],
     takenOver: {
       ...(workers === undefined ? {} : { workers }),
@@ -73,12 +74,12 @@ const PLAIN: FlagTable[string] = { use: 'refuse', why: 'runs no tests; run it pl
 const COVERAGE: FlagTable[string] = {
   use: 'take',
   value: false,
-  note: 'is left out: coverage is not collected from several processes yet',
+  note: COVERAGE_LEFT_OUT,
 };
 const REPORT: FlagTable[string] = {
   use: 'take',
   value: true,
-  note: 'is left out: Holdfast writes one report over all workers, see --report',
+  note: REPORT_LEFT_OUT,
 };
 const KEPT: FlagTable[string] = { use: 'keep', value: true };
 
@@ -102,7 +103,7 @@ const FLAGS: FlagTable = {
   maxWorkers: { use: 'take', value: true },
   minWorkers: { use: 'take', value: true },
   bail: { use: 'take', value: true },
-  shard: { use: 'take', value: true, note: 'is left out: all files run, spread over the workers' },
+  shard: { use: 'take', value: true, note: SHARD_LEFT_OUT },
   fileParallelism: { use: 'take', value: false },
   noFileParallelism: { use: 'take', value: false },
   reporter: REPORT,

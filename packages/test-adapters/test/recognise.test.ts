@@ -4,7 +4,7 @@ import { perFileCommand, type ProjectFacts, recogniseCommand } from '../src/inde
 const project = (scripts: Record<string, string> = {}, vitest = '5.1.1'): ProjectFacts => ({
   folder: '/repo',
   scripts,
-  versions: { vitest },
+  versions: { vitest, '@playwright/test': '1.65.1' },
 });
 const words = (line: string): string[] => line.split(' ');
 
@@ -41,6 +41,23 @@ test.each([
   ['npx cross-env A=b C=d vitest run', {}, 'vitest'],
   ['c8 -r lcov --all vitest run', {}, 'vitest'],
   ['nyc vitest run', {}, 'vitest'],
+  ['jest', {}, 'jest'],
+  ['npx jest src/a -t login --ci', {}, 'jest src/a -t login --ci'],
+  ['npm test -- --coverage=false a', { test: 'jest --maxWorkers=50% --reporters default' }, 'jest a'],
+  ['node --experimental-vm-modules node_modules/jest/bin/jest.js a', {}, 'jest a'],
+  ['cross-env NODE_OPTIONS=--experimental-vm-modules jest', {}, 'jest'],
+  ['mocha', {}, 'mocha'],
+  ['npx mocha -r ts-node/register --parallel -j 4 src/**/*.spec.ts -R dot', {}, 'mocha -r ts-node/register src/**/*.spec.ts'],
+  ['npm test', { test: 'nyc mocha --exit --timeout 5000' }, 'mocha --timeout 5000'],
+  ['npx playwright test login --project=web -j 2 --grep smoke --reporter=html', {}, 'playwright --grep smoke'],
+  ['npm run e2e', { e2e: 'playwright test -c e2e.config.ts' }, 'playwright -c e2e.config.ts'],
+  ['pytest', {}, 'pytest'],
+  ['python3 -m pytest tests -k login -n auto --cov=src --cov-fail-under 90 -x', {}, 'pytest tests -k login'],
+  ['.venv/bin/pytest -p no:randomly', {}, 'pytest -p no:randomly'],
+  ['uv run pytest -q', {}, 'pytest -q'],
+  ['poetry run python -m pytest', {}, 'pytest'],
+  ['coverage run --branch -m pytest a.py', {}, 'pytest a.py'],
+  ['npm test', { test: 'pytest -v' }, 'pytest -v'],
   ['node --test', {}, 'node-test'],
   [
     'node --import ./setup.mjs --test --test-name-pattern login test/**/*.js',
@@ -66,6 +83,16 @@ test.each([
   ['pnpm dlx vitest run', {}, 'pnpm dlx runs a copy'],
   ['yarn dlx vitest', {}, 'yarn dlx runs a copy'],
   ['npx vitest@3 run', {}, 'leave the version out'],
+  ['mocha --watch', {}, '--watch never ends'],
+  ['mocha --inspect-brk', {}, '--inspect-brk needs one process'],
+  ['playwright test --ui', {}, '--ui needs somebody'],
+  ['npm test', { test: 'tsc && playwright test' }, 'type: holdfast run -- playwright test'],
+  ['pytest --pdb', {}, '--pdb needs a terminal'],
+  ['pytest --lf', {}, 'use holdfast run --last-failed'],
+  ['npm test', { test: 'ruff check . && python -m pytest' }, 'type: holdfast run -- python -m pytest'],
+  ['jest --watchAll', {}, '--watchAll never ends'],
+  ['jest --onlyFailures', {}, 'use holdfast run --last-failed'],
+  ['npm test', { test: 'tsc && jest -i' }, 'run `tsc` yourself, and type: holdfast run -- jest -i'],
   ['vitest watch', {}, 'vitest watch never ends; use vitest run'],
   ['vitest --watch', {}, '--watch never ends'],
   ['vitest --ui', {}, '--ui needs a server'],
@@ -82,7 +109,7 @@ test.each([
   expect(found).toContain(reason);
 });
 
-test.each(['node build.js', 'jest', 'npm start', 'make test', 'npx playwright test', 'pnpm install', 'node -e 1', 'c8 report', ''])(
+test.each(['node build.js', 'tape', 'npm start', 'make test', 'npx playwright install', 'pnpm install', 'node -e 1', 'c8 report', ''])(
   'recognise: %s -> unknown, so it can run as it is',
   (line) => {
     expect(recogniseCommand(line === '' ? [] : words(line), project({ start: 'node server.js' }))).toBeUndefined();
@@ -193,9 +220,61 @@ test.each([
 test.each([
   ['npm test', { test: 'tape "test/*.test.js"' }, "holdfast run --files 'test/*.test.js' -- npx tape {file}"],
   ['npx mocha -r ts-node/register src/**/*.spec.ts', {}, "holdfast run --files 'src/**/*.spec.ts' -- npx mocha -r ts-node/register {file}"],
-  ['npm test', { test: 'jest' }, "holdfast run --files 'test/**/*.js' -- npx jest {file}"],
+  ['npm test', { test: 'ava' }, "holdfast run --files 'test/**/*.js' -- npx ava {file}"],
   ['node a.js b.js', {}, "holdfast run --files 'a.js' --files 'b.js' -- node {file}"],
   ['make test', {}, "holdfast run --files 'test/**/*.js' -- make test {file}"],
 ])('advice per file: %s with %j -> %s', (line, scripts, expected) => {
   expect(perFileCommand(words(line), project(scripts as Record<string, string>))).toBe(expected);
+});
+
+test('recognise: playwright with projects and filters, of another age -> they choose units only; refused with the range', () => {
+  expect(recogniseCommand(words('playwright test --project a --project=b -x -u tests/login --no-deps'), project())).toMatchObject({
+    suite: {
+      adapter: 'playwright',
+      args: ['-u'],
+      options: { projects: ['a', 'b'], filters: ['tests/login'], noDeps: true, localOnly: true },
+    },
+    takenOver: { failFast: true },
+  });
+  const old = recogniseCommand(words('playwright test'), { ...project(), versions: { '@playwright/test': '1.39.0' } });
+  expect(old).toEqual({ kind: 'refused', reason: '@playwright/test 1.39.0 is installed; supported are 1.40 and later' });
+});
+
+test('recognise: pytest behind its managers -> the words in front are kept; -n, -x and --maxfail are taken over', () => {
+  expect(recogniseCommand(words('uv run python -m pytest -n 3 --maxfail=2 a.py'), project())).toMatchObject({
+    suite: { adapter: 'pytest', args: ['a.py'], options: { command: ['uv', 'run', 'python', '-m', 'pytest'] } },
+    takenOver: { workers: 3, failFast: true },
+  });
+  expect(recogniseCommand(words('pytest -n0'), project())).toMatchObject({ suite: { args: ['-n0'] } });
+  expect(recogniseCommand(words('pytest -n 0'), project())).toMatchObject({ takenOver: { workers: 1 } });
+  expect(recogniseCommand(words('python -m unittest'), project())).toBeUndefined();
+});
+
+test('recognise: mocha of another age, declared serial, with a bail -> refused with the range, one worker, fail fast', () => {
+  const old = recogniseCommand(['mocha'], { ...project(), versions: { mocha: '7.2.0' } });
+  expect(old).toEqual({ kind: 'refused', reason: 'mocha 7.2.0 is installed; supported are 8.0 and later' });
+  for (const line of ['mocha --no-parallel', 'mocha -j 1', 'mocha --parallel=false']) {
+    expect(recogniseCommand(words(line), project())).toMatchObject({
+      takenOver: { workers: 1 },
+      notes: [expect.stringContaining('serial')],
+    });
+  }
+  expect(recogniseCommand(words('mocha -b -j 3'), project())).toMatchObject({ takenOver: { workers: 3, failFast: true }, notes: [] });
+});
+
+test('recognise: jest of another age, serial, with flags of Node -> refused with the range, one worker, in NODE_OPTIONS', () => {
+  const old = recogniseCommand(['jest'], { ...project(), versions: { jest: '27.5.1' } });
+  expect(old).toEqual({ kind: 'refused', reason: 'jest 27.5.1 is installed; supported are 28.0 and later' });
+  for (const flag of ['-i', '--runInBand', '-w=1', '--maxWorkers=1']) {
+    expect(recogniseCommand(['jest', flag], project())).toMatchObject({
+      takenOver: { workers: 1 },
+      notes: [expect.stringContaining('serial')],
+    });
+  }
+  const flagged = recogniseCommand(words('node --experimental-vm-modules --no-warnings node_modules/.bin/jest --bail -u'), project());
+  expect(flagged).toMatchObject({
+    env: { NODE_OPTIONS: '--experimental-vm-modules --no-warnings' },
+    takenOver: { failFast: true },
+    suite: { adapter: 'jest', args: ['-u'], options: { localOnly: true } },
+  });
 });

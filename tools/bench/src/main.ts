@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { cleanUp } from './cleanup.ts';
+import { RUNNER_NAMES } from './runners.ts';
 import { type BenchReport, describeReport } from './report.ts';
 
 export interface BenchOptions {
@@ -16,6 +17,8 @@ export interface BenchOptions {
   readonly minutes?: number | undefined;
   /** Of `dispatch`: without peers. */
   readonly alone?: boolean | undefined;
+  /** Of `overhead`: another runner than vitest. */
+  readonly runner?: string | undefined;
   /** One line of progress, for people. */
   readonly say: (line: string) => void;
 }
@@ -27,7 +30,10 @@ const BENCHES: Readonly<Record<string, readonly [about: string, size: string, lo
   overhead: [
     'what `holdfast run -- npx vitest run` adds to the faster of two plain vitest runs, cold',
     'seconds of work in the suite, default 44',
-    async () => (await import('./overhead.ts')).benchOverhead,
+    async () => {
+      const [{ benchOverhead }, { benchRunner }] = await Promise.all([import('./overhead.ts'), import('./overhead-runner.ts')]);
+      return (options) => (options.runner === undefined ? benchOverhead(options) : benchRunner(options.runner, options));
+    },
   ],
   dispatch: [
     'tasks that do nothing, submitted over HTTP, run by one worker and recorded durably',
@@ -57,12 +63,13 @@ const BENCHES: Readonly<Record<string, readonly [about: string, size: string, lo
   queued: ['memory of a coordinator whose queue is long', 'tasks, default 100000', async () => (await import('./queued.ts')).benchQueued],
 };
 
-const USAGE = `Usage: pnpm --silent bench NAME [--json] [--repetitions N] [--size N] [--minutes N] [--alone]
+const USAGE = `Usage: pnpm --silent bench NAME [--json] [--repetitions N] [--size N] [--minutes N] [--alone] [--runner NAME]
 
 ${Object.entries(BENCHES)
   .map(([name, [about, size]]) => `  ${name.padEnd(10)}${about}\n${' '.repeat(12)}--size: ${size}`)
   .join('\n')}
 
+overhead --runner: one of ${RUNNER_NAMES.join(', ')}.
 --minutes is for growth; --alone leaves the peers of dispatch out.
 Without --json a table is printed. Build first: the built programs are measured.`;
 
@@ -92,6 +99,7 @@ function readArguments(): (Omit<BenchOptions, 'say'> & { readonly bench: string;
         size: { type: 'string' },
         minutes: { type: 'string' },
         alone: { type: 'boolean' },
+        runner: { type: 'string' },
       },
     });
   } catch (error) {
@@ -105,6 +113,10 @@ function readArguments(): (Omit<BenchOptions, 'say'> & { readonly bench: string;
   }
   const [bench = '', ...rest] = positionals;
   const numbers = [values.repetitions, values.size, values.minutes].map((text) => (text === undefined ? undefined : Number(text)));
+  if (values.runner !== undefined && (bench !== 'overhead' || !RUNNER_NAMES.includes(values.runner))) {
+    say(`bench: --runner belongs to overhead and is one of ${RUNNER_NAMES.join(', ')}\n\n${USAGE}`);
+    return 2;
+  }
   const wrongNumber = numbers.some((number) => number !== undefined && !(Number.isInteger(number) && number > 0));
   if (!Object.hasOwn(BENCHES, bench) || rest.length > 0 || wrongNumber) {
     const problem = wrongNumber
@@ -122,6 +134,7 @@ function readArguments(): (Omit<BenchOptions, 'say'> & { readonly bench: string;
     size: numbers[1],
     minutes: numbers[2],
     alone: values.alone === true,
+    runner: values.runner,
   };
 }
 

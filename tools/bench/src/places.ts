@@ -6,3 +6,5 @@ export const ROOT = resolve(import.meta.dirname, '../../..');
 export const PROGRAM = join(ROOT, 'apps/cli/dist/main.js');
 export const PROGRAM_MANIFEST = join(ROOT, 'apps/cli/package.json');
 export const VITEST = join(ROOT, 'node_modules/vitest');
+/** Where the other runners are installed. */
+export const RUNNERS = join(ROOT, 'packages/test-adapters/node_modules');

@@ -23,28 +23,41 @@ export function writeSuite(folder: string, seconds: number): Suite {
   symlinkSync(VITEST, join(folder, 'node_modules/vitest'), 'dir');
   writeFileSync(join(folder, 'package.json'), '{ "name": "suite", "private": true, "type": "module" }\n');
   writeFileSync(join(folder, 'work.ts'), WORK);
+  const files = planFiles(seconds);
+  for (const file of files) writeFileSync(join(folder, `test/${file.name}.test.ts`), fileText(file));
+  return { folder, files: files.length, tests: files.reduce((sum, { tests }) => sum + tests.length, 0), computing: COMPUTING };
+}
+
+/** One file of a suite, whatever runner it is written for. */
+export interface PlannedFile {
+  readonly name: string;
+  readonly tests: readonly { readonly rounds: number; readonly waitMs: number }[];
+}
+
+/** Files of very different lengths for about `seconds` of work; the same seconds give the same files, but for the rounds of this machine. */
+export function planFiles(seconds: number): readonly PlannedFile[] {
   const roundsPerMs = calibrate();
   const random = createRandom(7);
   const files = Math.max(4, Math.round((seconds * 1000) / FILE_MS_MEAN));
   const shares = Array.from({ length: files }, () => 0.15 + random() ** 3 * 4);
   const sum = shares.reduce((total, share) => total + share, 0);
-  let tests = 0;
-  for (const [index, share] of shares.entries()) {
+  return shares.map((share, index) => {
     const ms = (share / sum) * seconds * 1000;
     const count = 2 + Math.floor(random() * 7);
-    tests += count;
-    writeFileSync(join(folder, `test/${NAMES[index % NAMES.length]}-${index}.test.ts`), fileText(ms, count, roundsPerMs, random));
-  }
-  return { folder, files, tests, computing: COMPUTING };
+    const own = ms / count;
+    const tests = Array.from({ length: count }, () => ({
+      rounds: Math.round(own * COMPUTING * roundsPerMs),
+      waitMs: Math.round(own * (1 - COMPUTING) * (0.8 + random() * 0.4)),
+    }));
+    return { name: `${NAMES[index % NAMES.length]}-${index}`, tests };
+  });
 }
 
-function fileText(ms: number, count: number, roundsPerMs: number, random: () => number): string {
-  const tests = Array.from({ length: count }, (_, index) => {
-    const own = ms / count;
-    const rounds = Math.round(own * COMPUTING * roundsPerMs);
-    const wait = Math.round(own * (1 - COMPUTING) * (0.8 + random() * 0.4));
-    return `  test('case ${index}', async () => {\n    expect(compute(${rounds})).toBeGreaterThan(0);\n    await wait(${wait});\n  }, 60_000);`;
-  });
+function fileText(file: PlannedFile): string {
+  const tests = file.tests.map(
+    ({ rounds, waitMs }, index) =>
+      `  test('case ${index}', async () => {\n    expect(compute(${rounds})).toBeGreaterThan(0);\n    await wait(${waitMs});\n  }, 60_000);`,
+  );
   return `import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compute, mark, wait } from '../work.ts';
 

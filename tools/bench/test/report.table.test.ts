@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { describeReport, figureOf, percentileOf, quantile } from '../src/report.ts';
-import { writeSuite } from '../src/suite.ts';
+import { BENCHED } from '../src/runners.ts';
+import { planFiles, writeSuite } from '../src/suite.ts';
 
 test('figure: samples in any order -> median, extremes and count; no sample is an error', () => {
   expect(figureOf([3, 1, 2], 'ms')).toEqual({ median: 2, min: 1, max: 3, n: 3, unit: 'ms' });
@@ -37,4 +38,11 @@ test('suite: as many tests in its files as it says, of uneven length', () => {
   expect(texts.flatMap((text) => text.match(/ test\('/g) ?? [])).toHaveLength(suite.tests);
   const waits = texts.map((text) => [...text.matchAll(/wait\((\d+)\)/g)].reduce((sum, match) => sum + Number(match[1]), 0));
   expect(Math.max(...waits)).toBeGreaterThan(3 * Math.min(...waits));
+});
+
+test.each(Object.entries(BENCHED))('suite for %s: every planned test stands in its file', (_name, runner) => {
+  const [file] = planFiles(4);
+  const text = runner.text(file!);
+  expect(text.match(/^(test|it)\('case \d+'|^def test_\d+/gm)).toHaveLength(file!.tests.length);
+  expect(runner.path(file!)).toMatch(/^test\/.*(\.test\.js|^test_.*\.py|\.py)$/);
 });

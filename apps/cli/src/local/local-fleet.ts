@@ -9,6 +9,8 @@ export interface LocalFleet {
   readonly coordinator: RunningCoordinator;
   /** Rejects when the run cannot go on here: the store is in doubt, or every worker keeps dying. */
   readonly failed: Promise<never>;
+  /** Sends all workers but the first `count` home. */
+  keepWorkers(count: number): void;
   /** Ends the workers and the hosts of the suite; resolves with the global teardowns that failed, a sentence each. */
   takeDown(): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -57,6 +59,7 @@ export async function startLocalFleet(options: LocalFleetOptions): Promise<Local
     client,
     coordinator,
     failed: failure.promise,
+    keepWorkers: (count) => pool?.keep(count),
     async takeDown() {
       await pool?.close();
       return [...new Set(teardownErrors)];

@@ -36,6 +36,8 @@ export interface PoolEvents {
 export interface WorkerPool {
   /** Lets the workers dial: they were started before the coordinator was ready. */
   connect(url: string, token: string): void;
+  /** Sends all but the first `count` workers home: the suite turned out to want fewer. */
+  keep(count: number): void;
   /** Tells all to stop; resolves when every process is gone. By force after `CLOSE_MS`. */
   close(): Promise<void>;
 }
@@ -43,6 +45,8 @@ export interface WorkerPool {
 /** Starts the processes at once; they wait for `connect`. */
 export function startWorkerPool(options: PoolOptions, events: PoolEvents): WorkerPool {
   const children = new Set<ChildProcess>();
+  const byNumber = new Map<number, ChildProcess>();
+  let kept = options.count;
   const waiting: (() => void)[] = [];
   let coordinator: ChildEndpoint | undefined;
   let closing = false;
@@ -60,6 +64,7 @@ export function startWorkerPool(options: PoolOptions, events: PoolEvents): Worke
     });
     closeSync(stderr);
     children.add(child);
+    byNumber.set(number, child);
     let life: Incarnation | undefined;
     child.stdin?.on('error', () => {
       /* ignored: its exit tells. */
@@ -80,7 +85,7 @@ export function startWorkerPool(options: PoolOptions, events: PoolEvents): Worke
     child.once('error', () => children.delete(child));
     child.once('exit', (code, signal) => {
       children.delete(child);
-      if (closing) return;
+      if (closing || number > kept) return;
       if (life === undefined) unborn += 1;
       const again = restarts < RESTARTS_MAX && unborn < UNBORN_MAX;
       const reason = signal === null ? `its process ended with code ${code}` : `its process was ended by ${signal}`;
@@ -118,6 +123,10 @@ export function startWorkerPool(options: PoolOptions, events: PoolEvents): Worke
     connect(url, token) {
       coordinator = { url, token };
       for (const connectChild of waiting.splice(0)) connectChild();
+    },
+    keep(count) {
+      kept = count;
+      for (const [number, child] of byNumber) if (number > kept) child.stdin?.end();
     },
     async close() {
       closing = true;

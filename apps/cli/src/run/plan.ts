@@ -20,7 +20,7 @@ export interface PlanOptions {
   readonly commands: string | undefined;
   /** Globs of Node modules with a default export that is the task. */
   readonly modules: readonly string[] | undefined;
-  /** `junit:PATH`, where commands write their results; `{file}` and `{n}` are filled in. */
+  /** `junit:PATH`, where commands write their results, `{file}` and `{n}` filled in; `tap` or `go-json`, which they print. */
   readonly results: string | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly retries: number;
@@ -56,6 +56,8 @@ export interface Tasks {
   readonly runner: string;
   /** Sentences for the user. */
   readonly notes: readonly string[];
+  /** The suite's own config wants one file at a time. */
+  readonly serial?: boolean;
 }
 
 /** Errors: `CLI_USAGE` (2). */
@@ -104,6 +106,7 @@ function planSuite(options: PlanOptions): Plan {
       return {
         runner,
         notes,
+        serial: listing.serial,
         tasks: orderLongestFirst(left, predicted).map((unit) =>
           taskInput(options, unitText(unit), { kind: 'test', unit }, predicted(unit)),
         ),
@@ -176,9 +179,11 @@ const plainPlan = (options: PlanOptions, title: string): Omit<Plan, 'tasks'> => 
 function commandBody(options: PlanOptions, argv: readonly string[], file: string | undefined, n: number): TaskInput['body'] {
   const filled = file === undefined ? [...argv] : argv.map((word) => word.replaceAll(FILE, file));
   if (options.results === undefined) return { kind: 'command', argv: filled };
+  if (options.results === 'tap' || options.results === 'go-json')
+    return { kind: 'command', argv: filled, results: { format: options.results } };
   const [format, path] = [options.results.slice(0, options.results.indexOf(':')), options.results.slice(options.results.indexOf(':') + 1)];
   if (format !== 'junit' || path === '')
-    throw usageError(`read --results ${options.results}: expected junit:PATH, say junit:reports/{n}.xml`);
+    throw usageError(`read --results ${options.results}: expected tap, go-json, or junit:PATH, say junit:reports/{n}.xml`);
   const place = path.replaceAll(FILE, file ?? '').replaceAll('{n}', String(n));
   return { kind: 'command', argv: filled, results: { format: 'junit', path: place } };
 }

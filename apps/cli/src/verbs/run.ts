@@ -80,13 +80,13 @@ async function runHere(session: Session): Promise<number> {
   listing.catch(() => {
     /* ignored here: awaited below. */
   });
-  const workers = settings.workers ?? plan.takenOver.workers ?? availableParallelism();
+  const wanted = Math.max(1, settings.workers ?? plan.takenOver.workers ?? availableParallelism());
   const folder = createRunFolder(session.cache, session.startedAt);
   const fleet = await startLocalFleet({
     data: folder.data,
     logLevel: settings.logLevel,
     pool: {
-      count: Math.max(1, workers),
+      count: wanted,
       cwd: plan.cwd,
       logs: folder.logs,
       logLevel: settings.logLevel,
@@ -94,9 +94,16 @@ async function runHere(session: Session): Promise<number> {
     },
   });
   try {
-    const { tasks, runner, notes } = await Promise.race([listing, fleet.failed]);
+    const { tasks, runner, notes, serial } = await Promise.race([listing, fleet.failed]);
     tellNotes(io, notes);
     if (tasks.length === 0) return EXIT.passed;
+    // Whoever says --workers knows better than the config.
+    const isSerial = serial === true && settings.workers === undefined && wanted > 1;
+    const workers = isSerial ? 1 : wanted;
+    if (isSerial) {
+      fleet.keepWorkers(1);
+      io.say("holdfast: the suite's own config is serial: one file at a time; --workers says otherwise");
+    }
     const record = recordOf(session, workers, tasks);
     writeRecord(folder, record);
     io.say(`holdfast: ${opening(session, tasks, runner)}, ${workers} ${workers === 1 ? 'worker' : 'workers'}`);
@@ -120,7 +127,7 @@ async function runThere(session: Session, flags: SettingFlags): Promise<number> 
   });
   try {
     // Wrong address and wrong token show before the runner has listed anything.
-    const [{ tasks, runner, notes }, status] = await Promise.all([plan.tasks(session.history), client.status()]);
+    const [{ tasks, runner, notes, serial }, status] = await Promise.all([plan.tasks(session.history), client.status()]);
     tellNotes(io, notes);
     if (tasks.length === 0) return EXIT.passed;
     const folder = createRunFolder(session.cache, session.startedAt);
@@ -128,6 +135,8 @@ async function runThere(session: Session, flags: SettingFlags): Promise<number> 
     writeRecord(folder, record);
     const slots = status.workers.filter((worker) => worker.state === 'connected').reduce((sum, worker) => sum + worker.slots, 0);
     io.say(`holdfast: ${opening(session, tasks, runner)}, ${slots} ${slots === 1 ? 'slot' : 'slots'} at ${client.url}`);
+    if (serial === true && slots > 1)
+      io.say("holdfast: the suite's own config is serial, which several workers do not keep; give it one with --class or run it here");
     if (slots === 0) io.say('holdfast: no worker is connected; the run waits for the first one');
     return await submitAndFollow(session, client, tasks, folder, record);
   } finally {

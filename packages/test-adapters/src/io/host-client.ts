@@ -212,7 +212,7 @@ function createTail(bytesMax: number): { add(chunk: Buffer): void; text(): strin
   };
 }
 
-const EVENTS: ReadonlySet<string> = new Set<HostEvent['t']>(['ready', 'unusable', 'listed', 'case', 'end']);
+const EVENTS: ReadonlySet<string> = new Set<HostEvent['t']>(['ready', 'unusable', 'listed', 'at', 'case', 'end']);
 const LINE_BYTES_MAX = 16 * 1024 * 1024;
 const STDERR_TAIL_BYTES = 4096;
 const DRAIN_MS = 500;

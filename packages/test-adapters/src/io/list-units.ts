@@ -26,6 +26,8 @@ export interface Listing {
   readonly notes: readonly string[];
   /** The project's own config calls an empty list a success. */
   readonly passWithNoTests: boolean;
+  /** The project's own config wants one file at a time. */
+  readonly serial: boolean;
 }
 
 /**
@@ -64,8 +66,8 @@ export async function listUnits(options: ListOptions): Promise<Listing> {
   // Once the list is known, nobody need wait for the host to leave.
   await Promise.race([listed.promise, exited]);
   if (heard.ready && heard.listed) {
-    const { units, notes = [], passWithNoTests = false } = heard.listed;
-    return { units, runner: heard.ready.runner, version: heard.ready.version, notes, passWithNoTests };
+    const { units, notes = [], passWithNoTests = false, serial = false } = heard.listed;
+    return { units, runner: heard.ready.runner, version: heard.ready.version, notes, passWithNoTests, serial };
   }
   throw listError(options, heard.unusable, await exited);
 }

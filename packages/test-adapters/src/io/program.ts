@@ -12,3 +12,10 @@ export function siblingProgram(from: string, name: string): string {
     throw new Error(`the program ${name} of @holdfast/test-adapters is missing; it was looked for in ${candidates.join(' and ')}`);
   return found;
 }
+
+/** The absolute path of a file of this package, named from its root. */
+export function packageFile(from: string, path: string): string {
+  const found = ['..', '../..', '../../..'].map((up) => fileURLToPath(new URL(`${up}/${path}`, from))).find((each) => existsSync(each));
+  if (found === undefined) throw new Error(`${path} of @holdfast/test-adapters is missing`);
+  return found;
+}

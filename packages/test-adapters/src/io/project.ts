@@ -90,4 +90,11 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
-const HOSTS: Readonly<Record<string, string>> = { vitest: 'vitest-host', 'node-test': 'node-test-host' };
+const HOSTS: Readonly<Record<string, string>> = {
+  vitest: 'vitest-host',
+  jest: 'jest-host',
+  mocha: 'mocha-host',
+  'node-test': 'node-test-host',
+  pytest: 'pytest-host',
+  playwright: 'playwright-host',
+};

@@ -28,6 +28,7 @@ export interface Vitest {
 export interface TakenOver {
   bail?: number;
   passWithNoTests?: boolean;
+  readonly fileParallelism?: boolean;
   readonly coverage?: { enabled?: boolean };
 }
 

@@ -67,7 +67,7 @@ function tellSlotsApart(project: Project): void {
  * Puts out of force what the owner of the run decides, before vitest starts, and tells what the project's own config said.
  * Given as options they would hide it: vitest 5 keeps only what was resolved.
  */
-function takeOver({ config, projects }: Vitest): { readonly notes: string[]; readonly passWithNoTests: boolean } {
+function takeOver({ config, projects }: Vitest): { readonly notes: string[]; readonly passWithNoTests: boolean; readonly serial: boolean } {
   const { bail, passWithNoTests = false, coverage } = config;
   const notes: string[] = [];
   if (bail) notes.push(`bail: ${bail} of vitest's config is left out; use --fail-fast`);
@@ -78,7 +78,8 @@ function takeOver({ config, projects }: Vitest): { readonly notes: string[]; rea
     each.passWithNoTests = true;
     if (each.coverage) each.coverage.enabled = false;
   }
-  return { notes, passWithNoTests };
+  const serial = [config, ...projects.map((project) => project.config)].some(({ fileParallelism }) => fileParallelism === false);
+  return { notes, passWithNoTests, serial };
 }
 
 /**

@@ -13,7 +13,9 @@ export const workspace = resolve(here, '../../../..');
 export function copyFixture(name: string): Disposable & { readonly cwd: string } {
   const cwd = realpathSync(mkdtempSync(join(tmpdir(), `holdfast-${name}-`)));
   cpSync(join(here, '../fixtures', name), cwd, { recursive: true });
-  symlinkSync(join(workspace, 'node_modules'), join(cwd, 'node_modules'));
+  // Vitest is the workspace's; the other runners are this package's, for these tests alone.
+  const installed = name.startsWith('vitest') ? workspace : resolve(here, '../..');
+  symlinkSync(join(installed, 'node_modules'), join(cwd, 'node_modules'));
   return { cwd, [Symbol.dispose]: () => rmSync(cwd, { recursive: true, force: true }) };
 }
 
@@ -26,6 +28,8 @@ export interface Session extends AsyncDisposable {
   readonly ready: Event<'ready'>;
   list(): Promise<readonly TestUnit[]>;
   run(unit: TestUnit | string): Promise<{ readonly cases: readonly CaseResult[]; readonly end: Event<'end'> }>;
+  /** The test that the host last said to begin. */
+  at(): string;
   /** All that was printed so far. */
   output(): string;
   close(): Promise<HostExit>;
@@ -49,6 +53,7 @@ export async function openSession(adapter: string, cwd: string, options: Session
   const events: HostEvent[] = [];
   let wake = asleep;
   let printed = '';
+  let at = '';
   let gone: HostExit | undefined;
   const host = openHost(
     { program: hostProgram(adapter), cwd, env: plainEnvironment(options.env) },
@@ -69,6 +74,10 @@ export async function openSession(adapter: string, cwd: string, options: Session
     for (;;) {
       const event = events.shift();
       if (event?.t === t) return event as Event<T>;
+      if (event?.t === 'at') {
+        at = event.test;
+        continue;
+      }
       if (event?.t === 'case' && cases) cases.push(event.result);
       else if (event) throw new Error(`waited for ${t}, got ${JSON.stringify(event)}`);
       else if (gone) throw new Error(`waited for ${t}, the host ended: ${JSON.stringify(gone)}`);
@@ -101,6 +110,7 @@ export async function openSession(adapter: string, cwd: string, options: Session
       const end = await next('end', cases);
       return { cases, end };
     },
+    at: () => at,
     output: () => printed,
     close,
     async [Symbol.asyncDispose]() {

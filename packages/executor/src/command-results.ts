@@ -1,9 +1,12 @@
-/** Judges a command by the JUnit file that it wrote. A green file with a failed process is never green. */
+/** Judges a command by the results that it wrote or printed. Green results of a failed process are never green. */
 import { readFile, stat } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { bad, errorText, ok, type Result } from '@holdfast/kernel';
+import type { CommandResults } from '@holdfast/model';
+import { parseGoJson } from '@holdfast/test-adapters/go-json';
 import { type JunitResults, parseJunit } from '@holdfast/test-adapters/junit';
+import { parseTap } from '@holdfast/test-adapters/tap';
 import type { Attempt, AttemptEnd } from './attempt.ts';
 import { exitText, taskFile } from './attempt-end.ts';
 import { resolveInside } from './folders.ts';
@@ -20,9 +23,35 @@ export function locateResults(cwd: string, path: string, folders: readonly strin
   return place.ok ? ok(folder === dirname(whole) ? join(place.value, basename(whole)) : whole) : place;
 }
 
-/** Reads the file and gives the verdict together with the exit of the process. */
-export async function junitVerdict(attempt: Attempt, folder: string, path: string, end: GroupEnd): Promise<AttemptEnd> {
-  const read = await readResults(path, attempt.order.name, folder);
+/** Standard output of a command whose results are in it, up to `FILE_BYTES_MAX`. */
+export interface PrintedResults {
+  take(chunk: Buffer): void;
+  read(format: Exclude<CommandResults['format'], 'junit'>, name: string, folder: string): Result<JunitResults, string>;
+}
+
+export function collectPrinted(): PrintedResults {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  return {
+    take(chunk) {
+      bytes += chunk.length;
+      if (bytes <= FILE_BYTES_MAX) chunks.push(chunk);
+    },
+    read(format, name, folder) {
+      if (bytes > FILE_BYTES_MAX) return bad(`the results on standard output have ${bytes} bytes, more than ${FILE_BYTES_MAX}`);
+      const parse = format === 'tap' ? parseTap : parseGoJson;
+      const parsed = parse(Buffer.concat(chunks).toString('utf8'), { file: taskFile(name, folder) });
+      return parsed.ok ? parsed : bad(`the results on standard output ${parsed.problem}`);
+    },
+  };
+}
+
+/** The verdict on a results file, together with the exit of the process. */
+export const junitVerdict = async (attempt: Attempt, folder: string, path: string, end: GroupEnd): Promise<AttemptEnd> =>
+  resultsVerdict(attempt, await readResults(path, attempt.order.name, folder), end);
+
+/** The verdict on what was read, together with the exit of the process. */
+export function resultsVerdict(attempt: Attempt, read: Result<JunitResults, string>, end: GroupEnd): AttemptEnd {
   if (!read.ok) return { outcome: 'errored', reason: `${read.problem}${end.code === 0 ? '' : ` (${exitText(end)})`}` };
   const { cases, errors } = read.value;
   if (cases.length > 0) attempt.addCases(cases);
