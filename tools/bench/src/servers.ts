@@ -99,5 +99,5 @@ function firstLine(child: ChildProcess, problem: () => string): Promise<string> 
   });
 }
 
-const START_WITHIN_MS = 20_000;
+const START_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 10_000;
