@@ -61,6 +61,16 @@ const BENCHES: Readonly<Record<string, readonly [about: string, size: string, lo
     async () => (await import('./growth.ts')).benchGrowth,
   ],
   queued: ['memory of a coordinator whose queue is long', 'tasks, default 100000', async () => (await import('./queued.ts')).benchQueued],
+  session: [
+    'messages through a session beside the same messages over plain ws, both directions',
+    'messages of a round, default 100000',
+    async () => (await import('./session.ts')).benchSession,
+  ],
+  storm: [
+    'thousands of sessions: idle, after the death of their server, after a cut of every link, beside socket.io',
+    'sessions, default 5000',
+    async () => (await import('./storm.ts')).benchStorm,
+  ],
 };
 
 const USAGE = `Usage: pnpm --silent bench NAME [--json] [--repetitions N] [--size N] [--minutes N] [--alone] [--runner NAME]
