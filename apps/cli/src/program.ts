@@ -34,6 +34,7 @@ function createProgram(): Command {
   addInspection(program);
   addTokens(program);
   addChaos(program);
+  addStore(program);
   for (const command of program.commands) command.exitOverride();
   return program;
 }
@@ -129,6 +130,10 @@ function addServers(program: Command): void {
     .option('--tls-ca <file>', 'authority that client certificates must come from')
     .option('--allowed-hosts <names>', 'Host headers that are answered beside those of loopback; separated by commas', split)
     .option('--allowed-origins <origins>', 'origins whose browsers may call the API; separated by commas', split)
+    .option('--keep-runs <n>', 'finished runs to keep, newest first; default: all')
+    .option('--keep-days <n>', 'days to keep a finished run; default: for ever')
+    .option('--queue-max <n>', 'unfinished tasks beyond which submits are refused; default 100000')
+    .option('--accept-older', 'take the store as it is, though something newer was here before')
     .option('--config <file>', 'configuration file; default: holdfast.config.{ts,js,mjs,json} upwards from here')
     .option('--log-level <level>', 'how much is logged; default info')
     .option('--json', 'print address and data folder as JSON once it listens')
@@ -287,6 +292,30 @@ function addChaos(program: Command): void {
       async (options: Record<string, unknown>) => void (process.exitCode = await (await verbs()).chaosServeVerb(options as never, io)),
     );
   for (const command of chaos.commands) command.exitOverride();
+}
+
+function addStore(program: Command): void {
+  const verbs = () => import('./verbs/store.ts');
+  const onStore = (command: Command): Command =>
+    command.option('--data <folder>', 'data folder of the coordinator; default .holdfast').option('--json', 'print as JSON');
+  onStore(program.command('backup'))
+    .description("copy a coordinator's store to a new folder; the coordinator may run")
+    .argument('<folder>', 'where to: a folder that is missing or empty')
+    .action(
+      async (folder: string, options: Record<string, unknown>) =>
+        void (process.exitCode = await (await verbs()).backupVerb(folder, options, io)),
+    );
+  onStore(program.command('restore'))
+    .description('make a data folder from a backup')
+    .argument('<backup>', 'the folder that `holdfast backup` has made')
+    .action(
+      async (backup: string, options: Record<string, unknown>) =>
+        void (process.exitCode = await (await verbs()).restoreVerb(backup, options, io)),
+    );
+  onStore(program.command('migrate'))
+    .description("bring a coordinator's store up to this version; starting the coordinator does the same")
+    .option('--dry-run', 'only list what would be done')
+    .action(async (options: Record<string, unknown>) => void (process.exitCode = await (await verbs()).migrateVerb(options, io)));
 }
 
 const connection = (command: Command): Command =>

@@ -93,6 +93,12 @@ function startSettings(settings: CoordinatorSettings): StartCoordinatorSettings 
     ...(settings.coordinatorName === undefined ? {} : { name: settings.coordinatorName }),
     standby: settings.standby,
     notDurable: settings.notDurable,
+    ...(settings.acceptOlder ? { acceptOlder: true } : {}),
+    retention: {
+      ...(settings.keepRuns === undefined ? {} : { keepRuns: settings.keepRuns }),
+      ...(settings.keepDays === undefined ? {} : { keepDays: settings.keepDays }),
+    },
+    options: { queuedMax: settings.queueMax },
     logLevel: settings.logLevel,
   };
 }

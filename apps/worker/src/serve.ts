@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import type { WorkerSettings } from '@holdfast/config';
 import { probeMachine } from '@holdfast/hardware-taxonomy/probe';
 import { CodedError, errorText } from '@holdfast/kernel';
-import { keptWorkerId, readFingerprint, readFingerprintAside, startWorker, type WorkerEnd } from '@holdfast/worker';
+import { keptStoreMark, keptWorkerId, readFingerprint, readFingerprintAside, startWorker, type WorkerEnd } from '@holdfast/worker';
 import { openProcessLog } from './process-log.ts';
 
 export interface ServeWorkerIo {
@@ -57,6 +57,8 @@ export async function serveWorker(settings: WorkerSettings, io: ServeWorkerIo): 
     },
     spool: { folder: join(data, 'spool') },
     policy: definedFields(settings.policy ?? {}),
+    // A coordinator with a data folder here has its own mark in it.
+    storeMark: keptStoreMark(join(data, 'logs'), (error) => log('warn', 'storeMark.notKept', { error: errorText(error) })),
     log: (level, event, details) => {
       log(level, event, details);
       const words = NEWS[event]?.(details);

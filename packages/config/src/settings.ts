@@ -97,6 +97,14 @@ export const COORDINATOR_SETTINGS = {
   allowedHosts: optional(list(), 'Host headers that are answered beside those of loopback'),
   /** Origins whose browsers may call the API. */
   allowedOrigins: optional(list(), 'origins whose browsers may call the API'),
+  /** Finished runs to keep, newest first; absent: all. */
+  keepRuns: optional(integer(1, 100_000_000), 'finished runs to keep, newest first; absent: all'),
+  /** Days to keep a finished run; absent: for ever. */
+  keepDays: optional(integer(1, 36_500), 'days to keep a finished run; absent: for ever'),
+  /** Unfinished tasks beyond which submits are refused 429. */
+  queueMax: withDefault(integer(1, 100_000_000), 100_000, 'unfinished tasks beyond which submits are refused'),
+  /** Take the store as it is, though something newer was here before. */
+  acceptOlder: withDefault(flag(), false, 'take the store as it is, though something newer was here before'),
   /** How much is logged on stderr. */
   logLevel: withDefault(LEVELS, 'info', 'how much is logged on stderr'),
 } as const;

@@ -50,10 +50,10 @@ export function createRequests(shared: Shared, leases: Leases): Requests {
       case 'submit':
         return submit(token, principal, request);
       case 'addTasks':
-        return withRun(token, request.id, (run) => addTasks(token, run, request.tasks, request.expect));
+        return withRun(token, request.id, (run) => addTasks(token, principal, run, request.tasks, request.expect));
       case 'seal':
         return withRun(token, request.id, (run) =>
-          seal(token, run, () => reply(token, { ok: true, value: { id: run.id, state: run.state } })),
+          seal(token, principal, run, () => reply(token, { ok: true, value: { id: run.id, state: run.state } })),
         );
       case 'cancelRun':
         return withRun(token, request.id, (run) => stopRun(token, principal, run, 'task.cancelRun', 'cancelled'));
@@ -100,19 +100,32 @@ export function createRequests(shared: Shared, leases: Leases): Requests {
       const run = known ?? runs.add({ run: ord, id, name, state: 'open', spec, class: op.class, counts: NO_COUNTS });
       const answer = (): void => reply(token, { ok: true, value: { id: run.id, tasks: request.tasks.length, existing } });
       if (!known) shared.publish(run.id, { e: 'run', state: 'open', counts: NO_COUNTS });
-      add(run, request.tasks, 0, (added) => {
+      add(principal, run, request.tasks, 0, (added) => {
         // A repeated submit finds its tasks there.
         if (added.kind === 'refused' && added.reason !== 'already_added' && added.reason !== 'run_closed')
           return refuseVerdict(token, added);
-        if (request.seal) seal(token, run, answer);
+        if (request.seal) seal(token, principal, run, answer);
         else answer();
       });
     });
   }
 
-  function add(run: Run, tasks: Asked<'submit'>['tasks'], expect: number | undefined, then: (verdict: Verdict) => void): void {
+  function add(
+    principal: string,
+    run: Run,
+    tasks: Asked<'submit'>['tasks'],
+    expect: number | undefined,
+    then: (verdict: Verdict) => void,
+  ): void {
     if (tasks.length === 0) return then({ kind: 'applied', value: null });
-    const op = { op: 'task.addTasks', run: run.run, tasks, wall: shared.wall(), ...(expect === undefined ? {} : { expect }) } as const;
+    const op = {
+      op: 'task.addTasks',
+      run: run.run,
+      tasks,
+      principal,
+      wall: shared.wall(),
+      ...(expect === undefined ? {} : { expect }),
+    } as const;
     // A worker with room claims them in the same transaction: they need not wait for a second one.
     const runnable = run.state === 'open' ? tasks.filter((task) => (task.after ?? []).length === 0).length : 0;
     runs.expectReady(run.class, runnable);
@@ -134,16 +147,16 @@ export function createRequests(shared: Shared, leases: Leases): Requests {
     });
   }
 
-  function addTasks(token: number, run: Run, tasks: Asked<'addTasks'>['tasks'], expect: number | undefined): void {
+  function addTasks(token: number, principal: string, run: Run, tasks: Asked<'addTasks'>['tasks'], expect: number | undefined): void {
     if (runs.remaining() + tasks.length > shared.options.queuedMax) return refuseFull(token);
-    add(run, tasks, expect, (verdict) => {
+    add(principal, run, tasks, expect, (verdict) => {
       if (verdict.kind === 'refused') refuseVerdict(token, verdict);
       else reply(token, { ok: true, value: verdict.value as never });
     });
   }
 
-  function seal(token: number, run: Run, then: () => void): void {
-    ops.task({ op: 'task.sealRun', run: run.run, wall: shared.wall() }, (verdict) => {
+  function seal(token: number, principal: string, run: Run, then: () => void): void {
+    ops.task({ op: 'task.sealRun', run: run.run, principal, wall: shared.wall() }, (verdict) => {
       if (verdict.kind === 'refused') return refuseVerdict(token, verdict);
       leases.runIs(verdict.value);
       then();

@@ -71,9 +71,9 @@ export function removeEndpoint(folder: string): void {
 }
 
 /** Readers see the old text or the new one, never half of it. */
-function replaceFile(path: string, text: string): void {
+export function replaceFile(path: string, text: string): void {
   const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, text, { mode: 0o600 });
+  writeFileSync(temporary, text, { mode: 0o600, flush: true });
   renameSync(temporary, path);
 }
 

@@ -46,6 +46,10 @@ export interface NodeHost {
   /** Resolves once every worker was told. */
   drain(reason: string): Promise<void>;
   stop(): void;
+  /** Ends the node for good: this process must not go on. */
+  fail(error: CodedError): void;
+  /** Batches committed so far. */
+  readonly commits: number;
   /** Rejects with the reason why this process must end; `details.exitCode` says with which code. Never resolves. */
   readonly failed: Promise<never>;
 }
@@ -58,6 +62,7 @@ export function hostNode(options: CoordinatorOptions, ports: NodeHostPorts): Nod
   let ended: 'storage_full' | 'failed' | 'closed' | undefined;
   let nextToken = 1;
   let fullInARow = 0;
+  let commits = 0;
   let seen: { readonly life: number; readonly at: number; readonly state: HostState } = { life: 0, at: 0, state: 'starting' };
   const asked = new Map<number, (reply: ClientReply) => void>();
   const drained = Promise.withResolvers<void>();
@@ -113,6 +118,7 @@ export function hostNode(options: CoordinatorOptions, ports: NodeHostPorts): Nod
           ports.committed(effect.ops, verdicts, (nodeClock.mono() - from) / 1000);
           assert(verdicts.length === effect.ops.length, 'one verdict per op', { ops: effect.ops.length, verdicts: verdicts.length });
           fullInARow = 0;
+          commits += 1;
           driver.offer({ kind: 'committed', batch: effect.batch, verdicts });
         },
         (error: unknown) => {
@@ -198,6 +204,10 @@ export function hostNode(options: CoordinatorOptions, ports: NodeHostPorts): Nod
       driver.stop();
       refuseAll(UNAVAILABLE);
       drained.resolve();
+    },
+    fail,
+    get commits() {
+      return commits;
     },
     failed: failed.promise,
   };

@@ -3,6 +3,7 @@ import { BLOB_LIMITS } from '@holdfast/blob-store';
 import type { CoordinatorOptions } from '@holdfast/coordinator-core';
 import { CodedError } from '@holdfast/kernel';
 import { LIMITS } from '@holdfast/protocol';
+import type { Retention } from './retention.ts';
 
 export interface StartCoordinatorSettings {
   /** Folder of the database, logs, `admin.token` and `endpoint.json`. Made when it is missing. */
@@ -24,6 +25,10 @@ export interface StartCoordinatorSettings {
   readonly notDurable?: boolean;
   /** Bytes of the SQLite database; past it submits are refused 507. Default: the disk's. */
   readonly storeBytesMax?: number;
+  /** Which finished runs are kept. Default: all. */
+  readonly retention?: Retention;
+  /** Take the store as it is, though something newer was here before. Default false: `STORE_OLDER`. */
+  readonly acceptOlder?: boolean;
   /** Host names accepted beside `listen.host`, loopback names and IP addresses. Without port. */
   readonly allowedHosts?: readonly string[];
   /** Origins accepted beside the coordinator's own: `https://dashboard.example`. Exact. */

@@ -10,6 +10,9 @@ import { type Edge, openEdge } from './http/server.ts';
 import { prepareDataFolder, readAdminToken, removeEndpoint, writeAdminToken, writeEndpoint } from './local-files.ts';
 import { hostNode, type NodeHost } from './node-host.ts';
 import { assertSecure, type StartCoordinatorSettings } from './options.ts';
+import type { Logger } from './process-log.ts';
+import { startRetention } from './retention.ts';
+import { openStoreMark, type StoreMark } from './store-mark.ts';
 import { type Cleanup, createCleanup, openServices, type Services } from './services.ts';
 import type { TokenService } from './token-service.ts';
 import { createWorkerLinks, type WorkerLinks } from './worker-links.ts';
@@ -59,11 +62,14 @@ export async function startCoordinator(settings: StartCoordinatorSettings): Prom
 
 async function start(settings: StartCoordinatorSettings, cleanup: Cleanup): Promise<RunningCoordinator> {
   const services = await openServices(settings, cleanup);
-  const { tokens, log } = services;
+  const { tokens, log, store } = services;
+  // A server's store is guarded by its own row of coordinators.
+  const mark = settings.store === undefined ? await openStoreMark(store, settings.dataFolder, settings.acceptOlder ?? false) : undefined;
   const adminToken = await ensureAdminToken(tokens, settings.dataFolder);
   let edge: Edge | undefined;
   const trusted = (socket: Socket): void => edge?.strangers.trusted(socket);
-  const { host, links } = startNode(settings, services, trusted, cleanup);
+  const { host, links } = startNode(settings, services, mark, trusted, cleanup);
+  if (mark) keepMarking(mark, host, links, log, cleanup);
   const { listener, streams } = createApp(services, host, links, (request) => trusted(request.socket));
 
   tokens.onRevoked((keyId) => {
@@ -84,6 +90,7 @@ async function start(settings: StartCoordinatorSettings, cleanup: Cleanup): Prom
     links.closeAll(CLOSE.restart.code, CLOSE.restart.name);
   });
   await started(host);
+  if (settings.store === undefined) cleanup.add(startRetention(settings.retention ?? {}, settings.dataFolder, store, log));
   writeEndpoint(settings.dataFolder, { url, pid: process.pid });
   cleanup.add(() => removeEndpoint(settings.dataFolder));
   log.info({ event: 'coordinator.started', url, dataFolder: settings.dataFolder });
@@ -112,6 +119,7 @@ async function start(settings: StartCoordinatorSettings, cleanup: Cleanup): Prom
 function startNode(
   settings: StartCoordinatorSettings,
   services: Services,
+  mark: StoreMark | undefined,
   trusted: (socket: Socket) => void,
   cleanup: Cleanup,
 ): { readonly host: NodeHost; readonly links: WorkerLinks } {
@@ -125,6 +133,11 @@ function startNode(
     answered: watch.answered,
     log,
     helloWithinMs: limits.helloWithinMs,
+    mark: () => mark?.text,
+    markShown(text, by) {
+      const proof = mark?.shown(text, by);
+      if (proof) host.fail(proof);
+    },
   });
   const host: NodeHost = hostNode(
     {
@@ -156,6 +169,27 @@ function startNode(
   return { host, links };
 }
 
+/** Marks the store anew while it changes, and a last time in the end. */
+function keepMarking(mark: StoreMark, host: NodeHost, links: WorkerLinks, log: Logger, cleanup: Cleanup): void {
+  let marked = 0;
+  const advance = async (): Promise<void> => {
+    if (host.commits === marked || host.state === 'failed') return;
+    marked = host.commits;
+    try {
+      await mark.advance();
+      links.giveMark(mark.text);
+    } catch (error) {
+      // The node hears of a store in doubt by its own next commit.
+      log.warn({ event: 'store.notMarked', err: error }, 'the store could not be marked');
+    }
+  };
+  const timer = setInterval(() => void advance(), MARK_EVERY_MS);
+  cleanup.add(async () => {
+    clearInterval(timer);
+    await advance();
+  });
+}
+
 /** Waits until the node has its first verdicts, so that the first request is answered and not refused. */
 async function started(host: NodeHost): Promise<void> {
   const from = Date.now();
@@ -178,5 +212,7 @@ async function ensureAdminToken(tokens: TokenService, folder: string): Promise<s
 
 /** A peer takes over after five of these. */
 const BEAT_EVERY_MS = 2000;
+/** Work of so many milliseconds at most is not missed in an older store. */
+const MARK_EVERY_MS = 5000;
 const EXPIRY_SWEEP_MS = 500;
 const START_WITHIN_MS = 30_000;

@@ -10,6 +10,7 @@ import type { Logger } from './process-log.ts';
 import type { Queries } from './queries.ts';
 import { API_QUERIES_URL } from './reader-queries.ts';
 import { createQueries, type Reader } from './store-queries.ts';
+import { STORE_IDENTITY_URL } from './store-identity.ts';
 
 export interface Store extends Pick<AsyncCommitter, 'commit'> {
   readonly queries: Queries;
@@ -48,10 +49,10 @@ interface Opened {
 }
 
 async function openFile({ dataFolder, storeBytesMax }: StartCoordinatorSettings): Promise<Opened> {
-  const path = join(dataFolder, 'holdfast.db');
+  const path = join(dataFolder, DATABASE_FILE);
   const writer = await openSqliteThread({
     path,
-    modules: [SQLITE_STORE_URL, authStoreUrl],
+    modules: STORE_MODULE_URLS,
     ...(storeBytesMax === undefined ? {} : { bytesMax: storeBytesMax }),
   });
   return { place: path, writer, openReader: () => openSqliteReader({ path, queries: [SQLITE_STORE_URL, API_QUERIES_URL] }) };
@@ -99,12 +100,17 @@ function createLazyReader(open: () => Promise<Reader>): Reader {
   };
 }
 
-function withExitCode(error: unknown): unknown {
-  if (!(error instanceof CodedError)) return error;
+/** The same error with the exit code that a process ends with. */
+export function withExitCode(error: unknown): unknown {
+  if (!(error instanceof CodedError) || error.details['exitCode'] !== undefined) return error;
   const exitCode = RETRY_LATER.some((code) => hasCode(error, code)) ? 75 : 78;
   return new CodedError(error.code, error.message, { retryable: error.retryable, details: { ...error.details, exitCode }, cause: error });
 }
 
+/** The database of a data folder. */
+export const DATABASE_FILE = 'holdfast.db';
+/** What its writer's thread registers. */
+export const STORE_MODULE_URLS: readonly string[] = [SQLITE_STORE_URL, authStoreUrl, STORE_IDENTITY_URL];
 /** Five beats. */
 const SILENT_MS = 10_000;
 const RETRY_LATER = [

@@ -29,6 +29,7 @@ import {
 import { type WebSocket, WebSocketServer } from 'ws';
 import { rawProblem } from './http/problem.ts';
 import type { Logger } from './process-log.ts';
+import { MARK_HEADER } from './store-mark.ts';
 import type { TokenService } from './token-service.ts';
 
 export interface WorkerLinksPorts {
@@ -40,6 +41,10 @@ export interface WorkerLinksPorts {
   readonly answered: (status: number) => void;
   readonly log: Logger;
   readonly helloWithinMs: number;
+  /** The mark of the store that workers are given (`store-mark.ts`). */
+  readonly mark: () => string | undefined;
+  /** A worker showed the mark that it was last given. */
+  readonly markShown: (text: string, by: string) => void;
 }
 
 export interface WorkerLinks {
@@ -49,6 +54,8 @@ export interface WorkerLinks {
   closeAll(code: number, reason: string): void;
   /** Ends the turn: what `transmit` took leaves. */
   flush(): void;
+  /** Gives every worker a new mark of the store, in a ping: no message of the session, so it waits for nothing and nothing waits for it. */
+  giveMark(mark: string): void;
   /** Closes the links of a token; without one, of every token that is no longer valid. */
   refuse(keyId?: string): void;
   /** Whether `principal` may report the death of `worker`: whoever registered it, or an admin. */
@@ -59,6 +66,7 @@ export interface WorkerLinks {
 
 interface Link {
   readonly wire: WireLink;
+  readonly socket: WebSocket;
   readonly raw: Socket;
   readonly principal: Principal;
   /** The worker that it was the first to name. */
@@ -75,6 +83,11 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
   /** Who registered a worker, by worker id: the store has the last word. Bounded like the links themselves. */
   const owners = new Map<string, string>();
   let nextLink = 1;
+  /** Before any proof of who it is: a mark proves itself. */
+  const showMark = (request: IncomingMessage): void => {
+    const mark = request.headers[MARK_HEADER];
+    if (typeof mark === 'string') ports.markShown(mark, request.socket.remoteAddress ?? 'somewhere');
+  };
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -95,9 +108,11 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
         if (!ports.isOpen()) return wire.close(CLOSE.tryLater.code, 'not ready');
         ports.trusted(raw);
         strangers.delete(id);
-        link = { wire, raw, principal, owned: undefined };
+        link = { wire, socket, raw, principal, owned: undefined };
         links.set(id, link);
         own(link, hello.worker);
+        const mark = ports.mark();
+        if (mark !== undefined) socket.ping(mark);
         ports.offer({ kind: 'linkOpened', link: id, principal: principal.name, session: secret(), token: secret(), hello, proof });
       },
       refused(code, reason, key) {
@@ -154,6 +169,7 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
         return void socket.end(rawProblem(refusal.status, refusal.reason, randomUUID(), refusal.headers));
       }
       const raw = request.socket;
+      showMark(request);
       server.handleUpgrade(request, socket, head, (webSocket) => {
         if (webSocket.protocol === SUBPROTOCOL) return open(webSocket, raw);
         webSocket.on('error', () => webSocket.terminate());
@@ -181,6 +197,9 @@ export function createWorkerLinks(ports: WorkerLinksPorts): WorkerLinks {
     flush() {
       for (const link of corked) link.raw.uncork();
       corked.clear();
+    },
+    giveMark(mark) {
+      for (const { socket } of links.values()) if (socket.readyState === socket.OPEN) socket.ping(mark);
     },
     refuse(keyId) {
       for (const link of links.values()) {

@@ -110,6 +110,8 @@ export interface AddTasks {
   readonly run: RunOrd;
   readonly expect?: number;
   readonly tasks: readonly TaskSpec[];
+  /** Who adds them, for the log. */
+  readonly principal?: string;
   readonly wall: number;
 }
 export interface AddedTasks {
@@ -131,6 +133,8 @@ export interface CancelledTask {
 export interface SealRun {
   readonly op: 'task.sealRun';
   readonly run: RunOrd;
+  /** Who says so, for the log. */
+  readonly principal?: string;
   readonly wall: number;
 }
 

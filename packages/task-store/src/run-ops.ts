@@ -111,7 +111,7 @@ export function addTasks(tables: TaskTables, op: AddTasks): Verdict<AddedTasks> 
     state: 'queued',
     fence: 1,
     worker: null,
-    principal: null,
+    principal: op.principal ?? null,
     reason: null,
     count: op.tasks.length,
     wall: op.wall,
@@ -185,7 +185,7 @@ export function sealRun(tables: TaskTables, op: SealRun): Verdict<RunNow> {
   if (!run) return refused('unknown_run');
   if (run.sealed || run.state === 'cancelled') return applied(runNow(run, false));
   const state = run.state === 'open' ? 'sealed' : run.state;
-  putRunState(tables, { ...run, sealed: true, state }, 'run.sealed', op.wall, null);
+  putRunState(tables, { ...run, sealed: true, state }, 'run.sealed', op.wall, op.principal ?? null);
   return applied(endRunIfDone(tables, op.run, op.wall));
 }
 

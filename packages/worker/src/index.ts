@@ -14,3 +14,4 @@ export {
 } from './start.ts';
 export { keptWorkerId } from './worker-id.ts';
 export type { SpoolSettings } from './worker-spool.ts';
+export { keptStoreMark, type StoreMarkKeeper } from './store-mark-file.ts';

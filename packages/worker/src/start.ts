@@ -22,6 +22,7 @@ import { createWorkerNode, type WorkerEffect, type WorkerInput, type WorkerSnaps
 import { type CheckoutGuard, createCheckoutGuard } from './checkout-guard.ts';
 import { type Clients, createClients } from './clients.ts';
 import { createDeliveries } from './deliveries.ts';
+import { markingDialer, type StoreMarkKeeper } from './store-mark-file.ts';
 import { openWorkerSpool, type SpoolSettings } from './worker-spool.ts';
 
 export type WorkerLog = (level: 'debug' | 'info' | 'warn', event: string, details: Readonly<Record<string, Json>>) => void;
@@ -67,6 +68,11 @@ export interface WorkerSettings {
   /** For how long its reaper tries to tell that this process has died. Default 30,000; 0: it tries once. */
   readonly deathToldForMs?: number;
   readonly log: WorkerLog;
+  /**
+   * Keeps what the coordinator's store was last known to have come to, so that a store that went backwards is noticed even after this
+   * process was started anew. Default: only this process remembers.
+   */
+  readonly storeMark?: StoreMarkKeeper;
   /** Told when a global teardown of a suite has failed on this worker, at the latest before `ended` or `close` resolves. */
   readonly teardownFailed?: (reason: string) => void;
 }
@@ -132,6 +138,7 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
   /** Results and checkpoints that wait for their commit. */
   const offeredAt = new Map<string, MonoMs>();
   let reportDeath: (() => void) | undefined;
+  const dialer = markingDialer(settings.storeMark);
 
   const teardownFailed = (reason: string): void => {
     settings.log('warn', 'suite.teardownFailed', { reason });
@@ -290,7 +297,7 @@ export function prepareWorker(settings: WorkerSettings): PreparedWorker {
     const { token, tls } = endpoint;
     const trust = tls ? { tls } : {};
     const urls = [endpoint.url].flat().map(linkUrl);
-    const set = createFailoverLinks({ urls, ...trust }, (input, bytes) => {
+    const set = createFailoverLinks({ urls, dialer, ...trust }, (input, bytes) => {
       if (bytes > 0) stats.messageReceived(bytes);
       driver.offer(input);
     });

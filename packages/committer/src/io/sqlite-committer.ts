@@ -1,4 +1,5 @@
 /** A committer over one SQLite file, with all modules in one transaction. */
+import { existsSync } from 'node:fs';
 import { CodedError } from '@holdfast/kernel';
 import type Database from 'better-sqlite3';
 import type { Migration } from 'kysely/migration';
@@ -36,7 +37,7 @@ export async function openSqliteCommitter(options: SqliteOptions): Promise<Sqlit
   try {
     db = openConnection(options.path, { readonly: false, ...(options.bytesMax === undefined ? {} : { bytesMax: options.bytesMax }) });
     for (const module of options.modules) {
-      if (isCurrent(db, module, options.path)) continue;
+      if (pendingMigrations(db, module, options.path).length === 0) continue;
       // Loaded only where there is something to migrate: most starts need no schema builder.
       const { migrate } = await import('./sqlite-migrations.ts');
       await migrate(db, module, options.path);
@@ -119,8 +120,29 @@ function checkpointWal(db: Database.Database): void {
   else if (state!.log - state!.checkpointed >= WAL_PAGES) db.pragma('wal_checkpoint(PASSIVE)');
 }
 
-/** Whether nothing is left to migrate. Errors: `STORE_TOO_NEW`. */
-function isCurrent(db: Database.Database, module: SqliteModule, path: string): boolean {
+/** What a file is still to be migrated by. */
+export interface PendingMigrations {
+  readonly module: string;
+  /** Names, in the order in which they run. */
+  readonly pending: readonly string[];
+}
+
+/** What opening this file with these modules would migrate, without doing it. Errors: those of opening, `STORE_TOO_NEW` among them. */
+export function planSqliteMigrations(options: Pick<SqliteOptions, 'path' | 'modules'>): PendingMigrations[] {
+  if (!existsSync(options.path))
+    return options.modules.map(({ name, migrations }) => ({ module: name, pending: Object.keys(migrations).sort() }));
+  const db = openConnection(options.path, { readonly: true });
+  try {
+    return options.modules.map((module) => ({ module: module.name, pending: pendingMigrations(db, module, options.path) }));
+  } catch (error) {
+    throw explain(error, options.path);
+  } finally {
+    db.close();
+  }
+}
+
+/** By name, in the order in which they run. Errors: `STORE_TOO_NEW`. */
+function pendingMigrations(db: Database.Database, module: SqliteModule, path: string): string[] {
   const table = migrationTable(module);
   const exists = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(table);
   const done = exists ? (db.prepare(`SELECT name FROM ${table} ORDER BY name`).pluck().all() as string[]) : [];
@@ -130,7 +152,9 @@ function isCurrent(db: Database.Database, module: SqliteModule, path: string): b
       details: { path, module: module.name, unknown: strange },
     });
   }
-  return done.length === Object.keys(module.migrations).length;
+  return Object.keys(module.migrations)
+    .filter((name) => !done.includes(name))
+    .sort();
 }
 
 /** One migration table a module, so that modules come and go without touching each other's order. */

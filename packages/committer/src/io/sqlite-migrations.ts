@@ -6,7 +6,10 @@ import { Migrator } from 'kysely/migration';
 import { migrationTable, type SqliteModule } from './sqlite-committer.ts';
 import { sqliteCode } from './sqlite-file.ts';
 
-/** Runs what `module` has and the file has not. Errors: `STORE_FAILED`; what SQLite throws. */
+/**
+ * Runs what `module` has and the file has not, in one transaction: one that is interrupted anywhere has not begun. (Kysely takes SQLite's
+ * schema changes for untransactional and would leave half of them.) Errors: `STORE_FAILED`; what SQLite throws.
+ */
 export async function migrate(db: Database.Database, module: SqliteModule, path: string): Promise<void> {
   // Never destroyed: that would close the connection, which outlives it.
   const kysely = new Kysely<unknown>({ dialect: new SqliteDialect({ database: db }) });
@@ -16,7 +19,6 @@ export async function migrate(db: Database.Database, module: SqliteModule, path:
     migrationTableName: migrationTable(module),
     migrationLockTableName: 'migrations_lock',
   });
-  // Kysely believes that SQLite cannot take a schema back; it can, so an interrupted migration leaves nothing.
   db.exec('BEGIN IMMEDIATE');
   const { error, results } = await migrator.migrateToLatest();
   db.exec(error === undefined ? 'COMMIT' : 'ROLLBACK');

@@ -3,7 +3,15 @@ import type { AsyncCommitter, Verdict } from '../port.ts';
 import { startThread } from './thread.ts';
 import type { ReaderData, WriterData } from './thread-messages.ts';
 
-export { openSqliteCommitter, type SqliteCommitter, type SqliteModule, type SqliteOptions } from './sqlite-committer.ts';
+export {
+  openSqliteCommitter,
+  type PendingMigrations,
+  planSqliteMigrations,
+  type SqliteCommitter,
+  type SqliteModule,
+  type SqliteOptions,
+} from './sqlite-committer.ts';
+export { checkSqlite, copySqlite } from './sqlite-copy.ts';
 export type { SqliteStatement, SqliteTx } from './sqlite-file.ts';
 export { siblingUrl } from './thread.ts';
 

@@ -9,6 +9,8 @@ export interface DialOptions {
   readonly url: string;
   /** Certificates in PEM. Absent: what Node trusts. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly servername?: string } | undefined;
+  /** Further headers of the upgrade. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Milliseconds until the upgrade must be answered. Default 10000. */
   readonly dialWithinMs?: number;
 }
@@ -26,6 +28,8 @@ export function isExposed(url: string): boolean {
 
 export interface DialHandlers extends LinkHandlers<CoordinatorFrame> {
   readonly opened: () => void;
+  /** A WebSocket ping with a payload came; it is answered by itself. */
+  readonly pinged?: (payload: string) => void;
   /**
    * The link did not open; the last call. `terminal`: 401, 403, 426, a wrong subprotocol or a URL that is none;
    * `code` is then the close code that says the same.
@@ -56,6 +60,7 @@ export function dialLink(options: DialOptions, handlers: DialHandlers): Link {
     fail(`the coordinator answered ${status}`, TERMINAL_STATUS.get(status));
   });
   socket.on('error', (error) => fail(error.message, /subprotocol/i.test(error.message) ? CLOSE.version.code : undefined));
+  socket.on('ping', (payload) => payload.byteLength > 0 && handlers.pinged?.(payload.toString('utf8')));
   socket.on('open', () => {
     if (phase !== 'dialing') return;
     phase = 'open';
@@ -77,6 +82,7 @@ function socketOptions(options: DialOptions): ClientOptions {
     ...SOCKET_OPTIONS,
     ...options.tls,
     handshakeTimeout: options.dialWithinMs ?? 10_000,
+    ...(options.headers ? { headers: { ...options.headers } } : {}),
   };
 }
 

@@ -169,7 +169,10 @@ export const storeQueries = {
     const after = await db.selectFrom('dependencies').select('n').where('run', '=', run).where('dependent', '=', n).orderBy('n').execute();
     const events = await db
       .selectFrom('events')
-      .selectAll()
+      .leftJoin('workers', 'workers.worker', 'events.worker')
+      .selectAll('events')
+      // Every row names who did it: who asked, else the worker's principal, else the coordinator itself.
+      .select((select) => select.fn.coalesce('events.principal', 'workers.principal', select.val('coordinator')).as('principal'))
       .where('run', '=', run)
       .where((where) =>
         where.or([

@@ -12,9 +12,11 @@ import { isActive } from '../attempt-ops.ts';
 import type { Neighbours } from '../neighbours.ts';
 import type { TaskRows } from '../tables.ts';
 import { TASK_MIGRATIONS } from './schema.ts';
+import { createRetentionModule } from './sqlite-retention.ts';
 import { sqliteTables, type SqliteTables } from './sqlite-tables.ts';
 
 export { storeQueries } from './queries.ts';
+export type { PrunedRuns, PruneRuns } from './sqlite-retention.ts';
 export type { EventPage, ResultRow, RunDetail, RunSummary, TaskDetail, TaskSummary, WorkerSummary } from './queries.ts';
 
 export interface SqliteTaskModule extends SqliteModule {
@@ -47,14 +49,14 @@ export function sqliteLeaseState(tx: SqliteTx): LeaseState {
   };
 }
 
-/** Makes the three modules wired to each other; add more beside them. */
+/** Makes the modules of blobs, tasks, checkpoints and retention, wired to each other; add more beside them. */
 export function createStoreModules(): { readonly modules: readonly SqliteModule[]; rows(): TaskRows } {
   const tasks = createTaskModule((tx) => {
     const blobs = sqliteBlobLedger(tx);
     return { blobs, checkpoints: sqliteTaskCheckpoints(tx, blobs) };
   });
   const checkpoints = createCheckpointModule({ leaseState: sqliteLeaseState, blobs: sqliteBlobLedger });
-  return { modules: [sqliteBlobModule, tasks, checkpoints], rows: () => tasks.rows() };
+  return { modules: [sqliteBlobModule, tasks, checkpoints, createRetentionModule()], rows: () => tasks.rows() };
 }
 
 /** What the writer thread registers. */
