@@ -43,20 +43,15 @@ export interface Lanes {
 
 /** Creates empty lanes. */
 export function createLanes(limits: SessionLimits): Lanes {
-  const queues: Record<Lane, Fifo<Waiting>> = {
-    critical: createFifo(),
-    high: createFifo(),
-    normal: createFifo(),
-    low: createFifo(),
-    background: createFifo(),
-  };
+  /** Made when they are needed: thousands of sessions never use most of them. */
+  const queues: Partial<Record<Lane, Fifo<Waiting>>> = {};
   let messages = 0;
   let bytes = 0;
   let backgroundBytes = 0;
   let dropped = 0;
 
   const shift = (lane: Lane): Waiting | undefined => {
-    const message = queues[lane].shift();
+    const message = queues[lane]?.shift();
     if (!message) return undefined;
     messages -= 1;
     bytes -= message.bytes;
@@ -66,12 +61,13 @@ export function createLanes(limits: SessionLimits): Lanes {
 
   return {
     push(lane, message) {
-      queues[lane].push(message);
+      const queue = (queues[lane] ??= createFifo());
+      queue.push(message);
       messages += 1;
       bytes += message.bytes;
       if (lane === 'background') {
         backgroundBytes += message.bytes;
-        while (queues.background.length > limits.backgroundMessagesMax || backgroundBytes > limits.backgroundBytesMax) {
+        while (queue.length > limits.backgroundMessagesMax || backgroundBytes > limits.backgroundBytesMax) {
           shift('background');
           dropped += 1;
         }
@@ -81,11 +77,11 @@ export function createLanes(limits: SessionLimits): Lanes {
         });
       }
     },
-    next: () => LANES.find((lane) => queues[lane].length > 0),
-    peek: (lane) => queues[lane].at(0),
+    next: () => (messages === 0 ? undefined : LANES.find((lane) => (queues[lane]?.length ?? 0) > 0)),
+    peek: (lane) => queues[lane]?.at(0),
     shift,
     clear() {
-      for (const lane of LANES) queues[lane].clear();
+      for (const lane of LANES) delete queues[lane];
       messages = 0;
       bytes = 0;
       backgroundBytes = 0;

@@ -97,7 +97,7 @@ export class SessionServer extends EventEmitter<SessionServerEvents> {
   async listen(port = 0, host = '127.0.0.1'): Promise<string> {
     const server = createServer((_request, response) => response.writeHead(426).end('speak WebSocket\n'));
     server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen({ port, host, backlog: BACKLOG }, resolve));
     this.#server = server;
     return `ws://${host}:${(server.address() as AddressInfo).port}${WORKER_PATH}`;
   }
@@ -249,3 +249,5 @@ export class SessionServer extends EventEmitter<SessionServerEvents> {
 
 const secret = (): string => Buffer.from(nodeEntropy.bytes(32)).toString('base64url');
 const KEPT_MAX = 4096;
+/** Whoever is back after a loss is dialled by everybody at once. Node's default of 511 drops the others, who come again after seconds; the kernel has a bound of its own. */
+const BACKLOG = 4096;
