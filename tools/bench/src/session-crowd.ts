@@ -21,22 +21,20 @@ export function sessionCrowd(): Crowd {
   const crowd: Crowd = {
     onOpened: () => {},
     onMessage: () => {},
-    connect({ url, count, tokens }) {
-      for (let member = 0; member < count; member += 1) {
-        const manager = new WorkerReconnectionManager({
-          urls: url,
-          worker: `member-${member}`,
-          credential: tokens?.[member] ?? { key: 'bench', secret: SECRET },
-          registration: { name: `member ${member}`, slots: 1, labels: {} },
-        });
-        manager.on('opened', (how) => crowd.onOpened(member, how === 'resumed'));
-        manager.on('message', ({ t, key }) => t === 'down' && crowd.onMessage(key as string));
-        manager.on('failed', (code, reason) => {
-          console.error(`member ${member} gave up: ${code} ${reason}`);
-          process.exit(1);
-        });
-        managers.push(manager.start());
-      }
+    connect(member, { url, tokens }) {
+      const manager = new WorkerReconnectionManager({
+        urls: url,
+        worker: `member-${member}`,
+        credential: tokens?.[member] ?? { key: 'bench', secret: SECRET },
+        registration: { name: `member ${member}`, slots: 1, labels: {} },
+      });
+      manager.on('opened', (how) => crowd.onOpened(member, how === 'resumed'));
+      manager.on('message', ({ t, key }) => t === 'down' && crowd.onMessage(key as string));
+      manager.on('failed', (code, reason) => {
+        console.error(`member ${member} gave up: ${code} ${reason}`);
+        process.exit(1);
+      });
+      managers.push(manager.start());
     },
     send: (member, key) => void managers[member]!.send({ t: 'up', key }, { key }),
     pending: () => managers.reduce((sum, { kept }) => sum + kept, 0),

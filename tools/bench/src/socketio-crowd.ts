@@ -30,14 +30,12 @@ export function socketIoCrowd(): Crowd {
   const crowd: Crowd = {
     onOpened: () => {},
     onMessage: () => {},
-    connect({ url, count }) {
-      for (let member = 0; member < count; member += 1) {
-        // Without `forceNew` all of them would share one connection.
-        const socket = io(url, { transports: ['websocket'], forceNew: true });
-        socket.on('connect', () => crowd.onOpened(member, socket.recovered));
-        socket.on('down', (key: string) => crowd.onMessage(key));
-        sockets.push(socket);
-      }
+    connect(member, { url }) {
+      // Without `forceNew` all of them would share one connection.
+      const socket = io(url, { transports: ['websocket'], forceNew: true });
+      socket.on('connect', () => crowd.onOpened(member, socket.recovered));
+      socket.on('down', (key: string) => crowd.onMessage(key));
+      sockets.push(socket);
     },
     send: (member, key) => void sockets[member]!.emit('up', key),
     // It vouches for nothing that was handed to a socket.

@@ -21,7 +21,8 @@ export interface Hall {
 
 /** The client's end: members 0 to n - 1. */
 export interface Crowd {
-  connect(options: ConnectOptions): void;
+  /** Called once for each member, in order. */
+  connect(member: number, options: ConnectOptions): void;
   send(member: number, key: string): void;
   /** Messages that the library itself still vouches for. */
   pending(): number;
@@ -114,10 +115,17 @@ export function stormClient(crowd: Crowd): Commands {
   };
   return {
     async connect(options: ConnectOptions) {
-      sentBy.push(...Array.from({ length: options.count }, () => 0));
-      expect();
-      crowd.connect(options);
-      await allBack.promise;
+      // In waves: the first arrival of everybody is not what is measured.
+      for (let from = 0; from < options.count; from += WAVE) {
+        const until = Math.min(from + WAVE, options.count);
+        absent = new Set(Array.from({ length: until - from }, (_, index) => from + index));
+        allBack = Promise.withResolvers();
+        for (let member = from; member < until; member += 1) {
+          sentBy.push(0);
+          crowd.connect(member, options);
+        }
+        await allBack.promise;
+      }
     },
     send: sendAll,
     /** From now on members are counted when they are back. */
@@ -145,6 +153,9 @@ export function stormClient(crowd: Crowd): Commands {
     received: () => arrivals.counts(),
   };
 }
+
+/** Members that connect for the first time at once. */
+const WAVE = 250;
 
 /** The open sockets of this process, whoever opens them. */
 function trackSockets(): ReadonlySet<Socket> {
