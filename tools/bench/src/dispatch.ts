@@ -22,7 +22,9 @@ export async function benchDispatch({ repetitions = 5, size = 20_000, alone = fa
   // A worker belongs to a checkout: an empty one.
   const checkout = join(folder, 'checkout');
   mkdirSync(checkout);
-  const peers = alone ? [] : await startPeers();
+  const servers = alone ? {} : { redis: await startRedis(), postgres: await startPostgres() };
+  const peers = alone ? [] : PEERS.map((peer) => measuredPeer(peer, servers[peer.server]));
+  const onPostgres: { readonly rate: number; readonly ratio: number }[] = [];
   const coordinator = await startCoordinator(folder);
   try {
     const worker = await startWorker(checkout, coordinator, SLOTS);
@@ -33,6 +35,12 @@ export async function benchDispatch({ repetitions = 5, size = 20_000, alone = fa
         rounds.push(await throughput(coordinator, worker, size));
         say(`${repetition}/${repetitions}: ${rounds.at(-1)!.perSecond.toFixed(0)} tasks/s`);
         for (const peer of peers) await peer.measure(size, rounds.at(-1)!.perSecond, say);
+        const beside = peers.find(({ peer }) => peer.name === 'graphile_local_queue');
+        if (beside && servers.postgres) {
+          const rate = await overPostgres(servers.postgres, size);
+          onPostgres.push({ rate, ratio: rate / beside.lastRate()! });
+          say(`  we, over PostgreSQL: ${rate.toFixed(0)} tasks/s`);
+        }
       }
       const singles = await oneByOne(coordinator, SINGLES);
       const { figures, notMeasured } = figuresOf(rounds, singles);
@@ -51,7 +59,22 @@ export async function benchDispatch({ repetitions = 5, size = 20_000, alone = fa
           pickup:
             'from the call that adds one task until the event of its grant, which leaves together with the assignment; the events of the run are followed',
         },
-        figures: { ...figures, ...Object.assign({}, ...peers.map((peer) => peer.figures())) },
+        figures: {
+          ...figures,
+          ...Object.assign({}, ...peers.map((peer) => peer.figures())),
+          ...(onPostgres.length === 0
+            ? {}
+            : {
+                pg_vs_graphile_local_queue: figureOf(
+                  onPostgres.map(({ ratio }) => ratio),
+                  'ratio',
+                ),
+                pg_tasks_per_s: figureOf(
+                  onPostgres.map(({ rate }) => rate),
+                  'tasks/s',
+                ),
+              }),
+        },
         notMeasured: [...notMeasured, ...(alone ? ['the peers: --alone'] : peers.flatMap((peer) => peer.missing()))],
       };
     } finally {
@@ -67,13 +90,28 @@ interface MeasuredPeer {
   readonly peer: Peer;
   measure(size: number, ours: number, say: (line: string) => void): Promise<void>;
   figures(): Readonly<Record<string, Figure>>;
+  lastRate(): number | undefined;
   missing(): readonly string[];
   stop(): Promise<void>;
 }
 
-async function startPeers(): Promise<readonly MeasuredPeer[]> {
-  const servers = { redis: await startRedis(), postgres: await startPostgres() };
-  return PEERS.map((peer) => measuredPeer(peer, servers[peer.server]));
+/** The same work with the truth in PostgreSQL, over processes of their own. */
+async function overPostgres(server: DatabaseServer, size: number): Promise<number> {
+  const folder = temporaryFolder();
+  const checkout = join(folder, 'checkout');
+  mkdirSync(checkout);
+  const coordinator = await startCoordinator(folder, await server.fresh());
+  try {
+    const worker = await startWorker(checkout, coordinator, SLOTS);
+    try {
+      await throughput(coordinator, worker, WARM_UP_TASKS);
+      return (await throughput(coordinator, worker, size)).perSecond;
+    } finally {
+      await worker.stop();
+    }
+  } finally {
+    await coordinator.stop();
+  }
 }
 
 function measuredPeer(peer: Peer, server: DatabaseServer | undefined): MeasuredPeer {
@@ -92,6 +130,7 @@ function measuredPeer(peer: Peer, server: DatabaseServer | undefined): MeasuredP
       rates.length === 0
         ? {}
         : { [`vs_${peer.name}`]: figureOf(ratios, 'ratio'), [`${peer.name}_tasks_per_s`]: figureOf(rates, 'tasks/s') },
+    lastRate: () => rates.at(-1),
     missing: () => (server ? [] : [`vs_${peer.name}: there is no ${peer.server} on this machine`]),
     stop: async () => void (await server?.stop()),
   };

@@ -14,10 +14,10 @@ export interface CoordinatorProcess {
   stop(): Promise<void>;
 }
 
-/** Starts `holdfast coordinator` on a free port; resolves when it listens. */
-export async function startCoordinator(folder: string): Promise<CoordinatorProcess> {
+/** Starts `holdfast coordinator` on a free port; resolves when it listens. `store`: a PostgreSQL instead of a file. */
+export async function startCoordinator(folder: string, store?: string): Promise<CoordinatorProcess> {
   const data = join(folder, 'coordinator');
-  const args = ['coordinator', '--listen', '127.0.0.1:0', '--data', data, '--json'];
+  const args = ['coordinator', '--listen', '127.0.0.1:0', '--data', data, '--json', ...(store === undefined ? [] : ['--store', store])];
   const child = owned(
     spawn(process.execPath, [...flagsOf('COORDINATOR'), PROGRAM, ...args], {
       cwd: folder,
