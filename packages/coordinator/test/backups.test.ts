@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { backUp, migrateStore, restore, startCoordinator } from '@holdfast/coordinator';
 import { WORKER_PATH, SUBPROTOCOL } from '@holdfast/protocol';
@@ -68,7 +68,7 @@ test('U2 backup and restore: over something, of something damaged, of nothing ->
   expect(readFileSync(join(dataFolder, 'holdfast.db')).length).toBeGreaterThanOrEqual(database.length);
 
   const damaged = newFolder();
-  for (const name of readdirSync(backup)) copyFileSync(join(backup, name), join(damaged, name));
+  cpSync(backup, damaged, { recursive: true });
   const bytes = readFileSync(join(damaged, 'holdfast.db'));
   bytes[bytes.length - 7]! ^= 1;
   writeFileSync(join(damaged, 'holdfast.db'), bytes);
