@@ -40,15 +40,17 @@ function interrupted<Module extends SqliteModule | PostgresModule>(
 
 test('sqlite: a migration is interrupted at each statement -> nothing of it is there, and the next start completes it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-migrations-'));
-  const path = join(folder, 'store.db');
+  // All of them at every start: one module's statements may name another one's tables.
+  const all: readonly SqliteModule[] = [...createStoreModules().modules, authSqlite];
   try {
-    const done: SqliteModule[] = [];
-    for (const module of [...createStoreModules().modules, authSqlite]) {
-      const open = async (one: SqliteModule): Promise<void> => (await openSqliteCommitter({ path, modules: [...done, one] })).close();
+    for (const module of all) {
+      const path = join(folder, `${module.name}.db`);
+      const open = async (one: SqliteModule): Promise<void> => {
+        const modules = all.map((other) => (other.name === one.name ? one : other));
+        (await openSqliteCommitter({ path, modules })).close();
+      };
       expect(await interruptAll(module, open)).toBeGreaterThan(0);
-      done.push(module);
     }
-    (await openSqliteCommitter({ path, modules: done })).close();
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
