@@ -13,6 +13,7 @@ import { CLOSE, encodeFrame, type Hello } from '@holdfast/protocol';
 import { createServerSession, createSlots, type ServerEffect, type ServerInput } from '@holdfast/reconnection-core';
 import type { HelloApplied, WorkerRow } from '@holdfast/task-store';
 import type { CoordinatorInput, CoordinatorPorts } from './contract.ts';
+import { createEndedSessions } from './ended-sessions.ts';
 import { createWorker, heldLease, setRegistration, tellRuns, type Worker } from './fleet.ts';
 import { createInbox } from './inbox.ts';
 import type { Leases } from './leases.ts';
@@ -47,6 +48,7 @@ export interface Links {
 export function createLinks(shared: Shared, leases: Leases, ports: CoordinatorPorts): Links {
   const { ops, workers, workersByOrd, touched, options } = shared;
   const links = new Map<number, Link>();
+  const ended = createEndedSessions();
   let early: { readonly link: number; readonly hello: Hello }[] = [];
   const closeSession = (worker: Worker, code: number, reason: string): void => toSession(worker, { kind: 'closeAsked', code, reason });
   const inventories = createInventories(shared, leases, closeSession);
@@ -162,6 +164,7 @@ export function createLinks(shared: Shared, leases: Leases, ports: CoordinatorPo
         leaseTtl: shared.leaseTtl,
         lostAfter: shared.lostAfter,
         resumeWindow: durationMs(options.resumeWindowMs),
+        former: ended.take(worker.id),
       },
       ports.packer,
     );
@@ -237,6 +240,8 @@ export function createLinks(shared: Shared, leases: Leases, ports: CoordinatorPo
           break;
         case 'expired':
           worker.session = undefined;
+          shared.note('info', 'session.ended', { worker: worker.id });
+          if (effect.former) ended.keep(worker.id, effect.former);
           shared.presenceChanged = true;
           break;
       }

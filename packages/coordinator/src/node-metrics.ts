@@ -19,6 +19,7 @@ export interface NodeMetrics {
 interface Sizes {
   readonly links: () => number;
   readonly streams: () => number;
+  readonly logsDropped: () => number;
 }
 
 /** Registers all metrics of a coordinator. */
@@ -33,6 +34,7 @@ export function addNodeMetrics(metrics: Metrics): NodeMetrics {
   metrics.gauge('holdfast_workers', 'Workers by state.', () => workerSamples(status));
   metrics.gauge('holdfast_worker_links', 'Open worker links.', () => [[{}, open?.links() ?? 0]]);
   metrics.gauge('holdfast_event_streams', 'Open event and log streams.', () => [[{}, open?.streams() ?? 0]]);
+  metrics.gauge('holdfast_log_chunks_dropped', 'Pieces of log that were not kept since the start.', () => [[{}, open?.logsDropped() ?? 0]]);
   const sessions = metrics.counter('holdfast_sessions_resumed', 'Sessions opened, by how: resumed or fresh.');
   const leases = metrics.counter('holdfast_lease_lost', 'Leases whose worker died, or was silent past the policy of the task, by cause.');
   const notes = metrics.counter('holdfast_notes', 'What the node noted, by event.');

@@ -62,7 +62,7 @@ export function frame(
 /** What every attack must leave alone: a worker with a task in its hands, and this process. */
 export async function withCanary(started: Started, attack: () => Promise<void>): Promise<void> {
   const token = await started.coordinator.mintToken(['worker:register'], 'canary');
-  const worker = await handWorker(started.coordinator.url, token, { worker: 'canary' });
+  const worker = await handWorker(started.coordinator.url, token, { worker: 'canary', slots: 1 });
   const { id } = await started.client.submit({ name: 'canary', tasks: [{ name: 'song', body: { kind: 'noop' } }], seal: true });
   const lease = await worker.assigned(1);
   await attack();

@@ -6,8 +6,10 @@ import {
   type Challenge,
   coordinatorFrame,
   coordinatorMessage,
+  type CoordinatorFrame,
   type CoordinatorMessage,
   createHeldDigest,
+  type Hello,
   hexOf,
   keysOf,
   proofOf,
@@ -18,17 +20,22 @@ import {
 } from '@holdfast/protocol';
 import { WebSocket } from 'ws';
 
-type Lease = { readonly run: number; readonly n: number; readonly epoch: number };
+export type Lease = { readonly run: number; readonly n: number; readonly epoch: number };
 
 export interface HandWorker {
   /** Resolves with the next assignment of a task, each once. */
   assigned(n: number): Promise<Lease>;
   send(message: WorkerMessage): void;
-  /** One heartbeat that tells what it holds and has received. */
-  beat(): void;
+  /** One heartbeat that tells what it holds and has received, and how much more it wants: by default nothing. */
+  beat(credits?: number): void;
   finish(lease: Lease, outcome?: AttemptResult['outcome']): void;
   /** Resolves with the close code. */
   readonly closed: Promise<number>;
+  /** All frames so far, data unpacked into `messages`. */
+  readonly frames: readonly CoordinatorFrame[];
+  readonly messages: readonly CoordinatorMessage[];
+  /** How many of its messages are committed; how many it sent. */
+  progress(): { readonly sent: number; readonly committed: number };
   readonly socket: WebSocket;
 }
 
@@ -36,6 +43,10 @@ export interface HandWorkerOptions {
   readonly worker?: string;
   readonly incarnation?: string;
   readonly slots?: number;
+  /** Asks to go on with a session. */
+  readonly resume?: Hello['resume'];
+  /** Leases of an earlier link. */
+  readonly held?: readonly Lease[];
 }
 
 /** A socket to the worker path that has said nothing yet. */
@@ -67,10 +78,13 @@ export const proofText = (token: string, hello: string, challenge: Challenge): s
 /** Connects, says hello and answers inventories with what it holds. */
 export async function handWorker(url: string, token: string, options: HandWorkerOptions = {}): Promise<HandWorker> {
   const socket = openLink(url);
-  const leases = new Map<number, Lease>();
+  const leases = new Map((options.held ?? []).map((lease) => [lease.n, lease]));
+  const frames: CoordinatorFrame[] = [];
+  const messages: CoordinatorMessage[] = [];
+  let committed = 0;
   const waiting = new Map<number, (lease: Lease) => void>();
   const closed = new Promise<number>((resolve) => socket.once('close', resolve));
-  const hello = helloText(token, options);
+  const hello = helloText(token, options, options.resume ? { resume: options.resume } : {});
   let sent = 0;
   let beats = 0;
   let received = 0;
@@ -79,6 +93,7 @@ export async function handWorker(url: string, token: string, options: HandWorker
     socket.send(JSON.stringify({ f: 'data', a: [received, received], m: [[sent, message]] }));
   };
   const take = (message: CoordinatorMessage): void => {
+    messages.push(message);
     if (message.t === 'inventory') {
       send({
         t: 'inventory',
@@ -96,6 +111,8 @@ export async function handWorker(url: string, token: string, options: HandWorker
   };
   socket.on('message', (data) => {
     const frame = coordinatorFrame.parse(JSON.parse((data as Buffer).toString('utf8')));
+    frames.push(frame);
+    if ('a' in frame) committed = Math.max(committed, frame.a[1]);
     if (frame.f === 'challenge') return socket.send(proofText(token, hello, frame));
     if (frame.f !== 'data') return;
     for (const [seq, payload] of frame.m) {
@@ -112,10 +129,13 @@ export async function handWorker(url: string, token: string, options: HandWorker
     send,
     closed,
     socket,
-    beat() {
+    frames,
+    messages,
+    progress: () => ({ sent, committed }),
+    beat(credits = 0) {
       const held = createHeldDigest();
       for (const lease of leases.values()) held.add(`${lease.run}.${lease.n}.${lease.epoch}`);
-      socket.send(JSON.stringify({ f: 'beat', n: (beats += 1), a: [received, received], held: held.value(), credits: 0 }));
+      socket.send(JSON.stringify({ f: 'beat', n: (beats += 1), a: [received, received], held: held.value(), credits }));
     },
     assigned: (n) => {
       const lease = leases.get(n);

@@ -65,11 +65,15 @@ const welcome = z.object({
   /** Present: the session goes on, and these many of the worker's messages were received. Absent: it is a new one. */
   resumed: z.object({ received: count }).optional(),
   /** Present: a new one, since the coordinator's messages `from` to `to` of the old one are gone for good. */
-  gap: z.object({ from: count, to: count, reason: z.enum(['window_exceeded']) }).optional(),
+  gap: z.object({ from: count, to: count, reason: z.enum(['window_exceeded', 'session_ended']) }).optional(),
   /** Why it is a new one. */
-  fresh: z.enum(['first', 'unknown_session', 'token_mismatch', 'window_exceeded', 'incarnation_changed', 'coordinator_changed']).optional(),
+  fresh: z
+    .enum(['first', 'unknown_session', 'token_mismatch', 'window_exceeded', 'session_ended', 'incarnation_changed', 'coordinator_changed'])
+    .optional(),
   /** Milliseconds: the coordinator's settings that the worker must follow. */
   heartbeatEveryMs: z.int().min(1),
+  /** The shortest interval of beats; absent: `heartbeatEveryMs` is the only one. */
+  heartbeatFloorMs: z.int().min(1).optional(),
   leaseTtlMs: z.int().min(1),
   lostAfterMs: z.int().min(1),
   coordinator: z.object({ id, epoch: count }),

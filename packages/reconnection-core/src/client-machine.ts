@@ -101,6 +101,8 @@ export function createClientSession(options: ClientOptions, ports: ClientPorts):
       forgetSession();
       return [{ kind: 'ended' }];
     }
+    // A close code was somebody's decision and says nothing of the network.
+    if (state.kind === 'open' && code === BROKEN) heartbeat.broke();
     const reaction = reactionTo(code);
     if (reaction === 'stop') return giveUp(code, reason);
     if (reaction === 'register') forgetSession();
@@ -167,7 +169,8 @@ export function createClientSession(options: ClientOptions, ports: ClientPorts):
     channel.packWith(from.compress);
     retryAfter = undefined;
     state = { kind: 'open', link, since: now };
-    heartbeat.start(durationMs(welcome.heartbeatEveryMs), now);
+    const every = durationMs(welcome.heartbeatEveryMs);
+    heartbeat.start({ every, floor: durationMs(welcome.heartbeatFloorMs ?? every) }, now);
     if (resumed) return [{ kind: 'opened', how: 'resumed', welcome }];
     return [{ kind: 'opened', how: 'fresh', reason: welcome.gap?.reason ?? welcome.fresh ?? 'first', welcome }];
   };
@@ -311,7 +314,7 @@ export function createClientSession(options: ClientOptions, ports: ClientPorts):
         return [...effects, ...finishDrain(now >= state.deadline)];
       }
       case 'open': {
-        if (heartbeat.silent(now)) return close(CLOSE.restart.code, 'heartbeats were not answered', now);
+        if (heartbeat.silent(now)) return close(CLOSE.restart.code, 'heartbeats were not answered', now, BROKEN);
         const effects = transmits(state.link, now);
         // After the data: what the beat says is held includes what these messages report.
         const beat = heartbeat.beat(now);
@@ -356,6 +359,7 @@ export function createClientSession(options: ClientOptions, ports: ClientPorts):
       expired: counts.expired,
       pressure,
       roundTrips: heartbeat.roundTrips(),
+      heartbeatEvery: heartbeat.interval(),
       resumes,
       freshes,
     };
@@ -389,5 +393,7 @@ const PUBLIC_STATES: Readonly<Record<State['kind'], ClientSnapshot['state']>> = 
   failed: 'failed',
   ended: 'shutdown',
 };
+/** The close code of a link that nobody closed. */
+const BROKEN = 1006;
 /** A slot further away than this is taken for a mistake. */
 const RETRY_AFTER_MS_MAX = 3_600_000;

@@ -150,6 +150,8 @@ export interface ClientSnapshot {
   readonly pressure: 'high' | 'normal';
   /** The last round trips of beats in milliseconds, oldest first, at most 64. */
   readonly roundTrips: readonly number[];
+  /** Milliseconds from one beat to the next as of now (I22); undefined without an open link. */
+  readonly heartbeatEvery: number | undefined;
   /** Times the session was resumed and times a new one began. */
   readonly resumes: number;
   readonly freshes: number;

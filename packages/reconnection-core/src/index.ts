@@ -15,7 +15,7 @@ export { type Lane, LANES } from './lane.ts';
 export { SESSION_LIMITS, type SessionLimits } from './limits.ts';
 export type { Packer } from './packer.ts';
 export { createServerSession } from './server-machine.ts';
-export type { ServerEffect, ServerInput, ServerOptions, ServerSession, ServerSnapshot } from './server-session.ts';
+export type { EndedSession, ServerEffect, ServerInput, ServerOptions, ServerSession, ServerSnapshot } from './server-session.ts';
 export { type ConnectionSnapshot, ConnectionStats, type Distribution } from './connection-stats.ts';
 export { createFailover, type Failover } from './failover.ts';
 export { NETWORK_LIMITS, NETWORK_RETRIES, type NetworkLimit } from './network-limits.ts';

@@ -6,7 +6,7 @@ import { CLOSE, encodeFrame, type Hello, PROTOCOL_VERSIONS, type Welcome, type W
 import { codeOf, createChannel, earliest } from './channel.ts';
 import { SESSION_LIMITS } from './limits.ts';
 import { chosenMethod, type Packer } from './packer.ts';
-import type { ServerEffect, ServerInput, ServerOptions, ServerSession, ServerSnapshot } from './server-session.ts';
+import type { EndedSession, ServerEffect, ServerInput, ServerOptions, ServerSession, ServerSnapshot } from './server-session.ts';
 import { told } from './told.ts';
 
 type State =
@@ -30,12 +30,14 @@ type Fresh = NonNullable<Welcome['fresh']>;
 export function createServerSession(options: ServerOptions, packer?: Packer): ServerSession {
   const every = options.heartbeatEvery ?? durationMs(3000);
   const leaseTtl = options.leaseTtl ?? durationMs(10_000);
+  const floor = durationMs(Math.min(every, options.heartbeatFloor ?? 1000));
   const suspectAfter = durationMs(every * 2.5);
   const closeAfter = durationMs(Math.max(leaseTtl - suspectAfter, every / 2));
   const channel = createChannel({ ...SESSION_LIMITS, ...options.limits }, true, packer);
   let pressure: ServerSnapshot['pressure'] = 'normal';
   let state: State = { kind: 'new' };
   let identity: Identity | undefined;
+  let former = options.former;
   /** Added to wire numbers for the application: messages of all earlier sessions. */
   let seqBase = 0;
   let lastBeat: number | undefined;
@@ -46,6 +48,14 @@ export function createServerSession(options: ServerOptions, packer?: Packer): Se
     seqBase += channel.counts().received;
     channel.clear();
     identity = undefined;
+  };
+  /** The session is over, and this much is still known of it. */
+  const end = (): Effects => {
+    state = { kind: 'expired' };
+    if (!identity) return [{ kind: 'expired' }];
+    former = { id: identity.id, incarnation: identity.incarnation, tokens: tokensOf(identity), sent: channel.counts().sent };
+    forget();
+    return [{ kind: 'expired', former }];
   };
   const currentLink = (): number | undefined => ('link' in state ? state.link : undefined);
 
@@ -70,12 +80,10 @@ export function createServerSession(options: ServerOptions, packer?: Packer): Se
   const refusal = (hello: Hello): Fresh | undefined => {
     const { resume } = hello;
     if (!resume) return 'first';
-    if (!identity) return 'unknown_session';
+    if (!identity) return former && speaksOf(former, hello) ? 'session_ended' : 'unknown_session';
     if (identity.incarnation !== hello.incarnation) return 'incarnation_changed';
     if (identity.id !== resume.session) return 'unknown_session';
-    const { token, formerToken } = identity;
-    const known = sameSecret(token, resume.token) || (formerToken !== undefined && sameSecret(formerToken, resume.token));
-    if (!known) return 'token_mismatch';
+    if (!tokensOf(identity).some((token) => sameSecret(token, resume.token))) return 'token_mismatch';
     return resume.received < channel.counts().peerReceived ? 'window_exceeded' : undefined;
   };
 
@@ -87,18 +95,19 @@ export function createServerSession(options: ServerOptions, packer?: Packer): Se
     // Whoever does not know the token has no say about a session that lives: it may begin another one without.
     if (fresh === 'token_mismatch') return [{ kind: 'closeLink', link, code: CLOSE.sessionGone.code, reason: CLOSE.sessionGone.name }];
     // What was never sent cannot have been received; the session that is spoken of stays as it is.
-    if (!fresh && hello.resume!.received > channel.counts().sent)
+    const sent = fresh === 'session_ended' ? former!.sent : channel.counts().sent;
+    if ((!fresh || fresh === 'session_ended') && hello.resume!.received > sent)
       return [{ kind: 'closeLink', link, code: CLOSE.badMessage.code, reason: `resume after message ${hello.resume!.received}` }];
 
     const effects: ServerEffect[] = [];
-    const former = currentLink();
-    if (former !== undefined && former !== link) {
+    const older = currentLink();
+    if (older !== undefined && older !== link) {
       // The same process may have said this hello before the one it lives by: links overtake each other. Then it must call again, not stop.
       const { code } = identity?.incarnation === hello.incarnation ? CLOSE.tryLater : CLOSE.superseded;
-      effects.push({ kind: 'closeLink', link: former, code, reason: 'a newer link of this worker' });
+      effects.push({ kind: 'closeLink', link: older, code, reason: 'a newer link of this worker' });
     }
-    const { sent } = channel.counts();
     const lost = { from: (hello.resume?.received ?? 0) + 1, to: sent };
+    former = undefined;
     if (fresh) {
       forget();
       freshes += 1;
@@ -111,7 +120,7 @@ export function createServerSession(options: ServerOptions, packer?: Packer): Se
     state = { kind: 'linked', link, suspectAt: after(now, suspectAfter) };
     const answer = !fresh
       ? { resumed: { received: channel.counts().received } }
-      : fresh === 'window_exceeded'
+      : (fresh === 'window_exceeded' || fresh === 'session_ended') && lost.from <= lost.to
         ? { gap: { ...lost, reason: fresh } }
         : { fresh };
     const welcome: Welcome = {
@@ -122,6 +131,7 @@ export function createServerSession(options: ServerOptions, packer?: Packer): Se
       token: input.token,
       ...answer,
       heartbeatEveryMs: every,
+      ...(floor < every ? { heartbeatFloorMs: floor } : {}),
       leaseTtlMs: leaseTtl,
       lostAfterMs: options.lostAfter ?? 120_000,
       coordinator: options.coordinator,
@@ -159,9 +169,7 @@ export function createServerSession(options: ServerOptions, packer?: Packer): Se
       effects.push({ kind: 'transmit', link, text: encodeFrame({ f: 'goaway', reason: reason.slice(0, 512), retryAfterMs }) });
       effects.push({ kind: 'closeLink', link, code, reason });
     }
-    state = { kind: 'expired' };
-    forget();
-    return [...effects, { kind: 'expired' }];
+    return [...effects, ...end()];
   };
 
   const beatAnswered = (n: number, renewed: boolean): Effects => {
@@ -220,10 +228,7 @@ export function createServerSession(options: ServerOptions, packer?: Packer): Se
       case 'suspect':
         return now < state.closeAt ? transmits(state.link, now) : close(CLOSE.tryLater.code, 'nothing was heard for a lease time', now);
       case 'unlinked':
-        if (now < state.expireAt) return [];
-        state = { kind: 'expired' };
-        forget();
-        return [{ kind: 'expired' }];
+        return now < state.expireAt ? [] : end();
       default:
         return [];
     }
@@ -278,6 +283,12 @@ const reregister = (link: number): Effects => [
   { kind: 'transmit', link, text: encodeFrame({ f: 'reregister', reason: 'no session' }) },
   { kind: 'closeLink', link, code: CLOSE.sessionGone.code, reason: CLOSE.sessionGone.name },
 ];
+
+const tokensOf = ({ token, formerToken }: Identity): readonly string[] => (formerToken === undefined ? [token] : [token, formerToken]);
+
+/** Whether a hello asks to go on with a session that ended, and could have. */
+const speaksOf = (former: EndedSession, { incarnation, resume }: Hello): boolean =>
+  former.incarnation === incarnation && former.id === resume?.session && former.tokens.some((token) => sameSecret(token, resume.token));
 
 /** Compares without telling by its duration where two secrets differ. */
 function sameSecret(one: string, other: string): boolean {

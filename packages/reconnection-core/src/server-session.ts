@@ -64,8 +64,21 @@ export type ServerEffect =
   | { readonly kind: 'pressure'; readonly level: 'high' | 'normal' }
   /** The link is gone; the session waits for a resume. */
   | { readonly kind: 'down'; readonly reason: string }
-  /** The resume window is over, or the application ended it: the session is forgotten. Its leases are not touched by that. */
-  | { readonly kind: 'expired' };
+  /**
+   * The resume window is over, or the application ended it: the session is forgotten. Its leases are not touched by that.
+   * `former`: for the next machine of this worker, so that a late resume is told what is gone (I21). Absent: there was no session.
+   */
+  | { readonly kind: 'expired'; readonly former?: EndedSession };
+
+/** What is still known of a session that ended. */
+export interface EndedSession {
+  readonly id: string;
+  readonly incarnation: string;
+  /** Both that could have resumed it. */
+  readonly tokens: readonly string[];
+  /** Number of its last message to the worker. */
+  readonly sent: number;
+}
 
 export type ServerSession = Machine<ServerInput, ServerEffect, ServerSnapshot>;
 
@@ -74,14 +87,18 @@ export interface ServerOptions {
   readonly coordinator: { readonly id: string; readonly epoch: number };
   /** Versions to accept, best first. Default `PROTOCOL_VERSIONS`. */
   readonly protocol?: readonly number[];
-  /** Default 3 s. */
+  /** The longest time from one beat to the next; suspicion counts in it. Default 3 s. */
   readonly heartbeatEvery?: DurationMs;
+  /** The shortest one, for a worker whose links break (I22). Default 1 s, or `heartbeatEvery` if that is less. */
+  readonly heartbeatFloor?: DurationMs;
   /** Default 10 s. A link that says nothing for so long is closed. */
   readonly leaseTtl?: DurationMs;
   /** Default 120 s. Only told to the worker. */
   readonly lostAfter?: DurationMs;
   /** How long a session without a link can be resumed. Default 120 s. */
   readonly resumeWindow?: DurationMs;
+  /** What an earlier machine of this worker kept when its session ended: `former` of its `expired`. */
+  readonly former?: EndedSession | undefined;
   /** Limits of the window, the lanes and the frames. */
   readonly limits?: Partial<SessionLimits>;
 }

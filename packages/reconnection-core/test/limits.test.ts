@@ -178,7 +178,7 @@ test('I10 server: a stall of the coordinator -> nobody becomes suspect for it', 
   expect(of('suspect')).toEqual([]);
 });
 
-test('I13 server: asked to close -> what waits, goaway with the slot, the code, expired; a later hello is unknown', () => {
+test('I13 server: asked to close -> what waits, goaway with the slot, the code, expired; a later hello is told so', () => {
   const { kinds, of } = tellServer([
     accepted(1),
     { kind: 'closeAsked', code: 1012, reason: 'restart', retryAfterMs: 700 },
@@ -186,7 +186,7 @@ test('I13 server: asked to close -> what waits, goaway with the slot, the code, 
   ]);
   expect(kinds).toEqual(['transmit', 'opened', 'transmit', 'closeLink', 'expired', 'transmit', 'opened']);
   expect(JSON.parse(of('transmit')[1]!.text)).toEqual({ f: 'goaway', reason: 'restart', retryAfterMs: 700 });
-  expect(of('opened')[1]).toMatchObject({ how: 'fresh', reason: 'unknown_session' });
+  expect(of('opened')[1]).toMatchObject({ how: 'fresh', reason: 'session_ended' });
 });
 
 test('I2 server: a gap -> 4400, and the session it broke cannot be resumed', () => {

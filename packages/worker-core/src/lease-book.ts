@@ -53,6 +53,8 @@ export interface Shared {
   reconciling: boolean;
   /** Nothing more can be kept beyond the life of this process (W7). */
   spoolFull: boolean;
+  /** Much waits to be told (W8). */
+  pressed: boolean;
   sessionNumber: number;
   welcome: Welcome | undefined;
   renewedAt: MonoMs;

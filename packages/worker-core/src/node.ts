@@ -13,6 +13,7 @@
  * W7 Away from its coordinator a worker goes on with what it holds for as long as W4 lets it. What must survive the worker is
  *    spooled before it is offered, and unspooled when the coordinator has it or does not want it; what an earlier life left is
  *    named in the inventory and offered if it is wanted. A spool that is full takes no more work.
+ * W8 While more waits to be told than the session lets pass (`pressure`), no more work is asked for. What is assigned is worked on.
  */
 import { after, durationMs, type MonoMs, monoMs } from '@holdfast/kernel';
 import { fingerprintClass, leaseText, type RunId, type RunSpec } from '@holdfast/model';
@@ -79,6 +80,9 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
           if (state === 'stopping') dropResults();
           note('info', 'session.lost', { reason: effect.reason, retryInMs: Math.round(effect.retryIn) });
           local.began();
+          break;
+        case 'pressure':
+          shared.pressed = effect.level === 'high';
           break;
         case 'settled':
           results.settled(effect.key);
@@ -244,7 +248,7 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
 
   function tellHeld(): void {
     const value = book.held.value();
-    const credits = shared.working() ? Math.max(0, registration.slots - value.count) : 0;
+    const credits = shared.working() && !shared.pressed ? Math.max(0, registration.slots - value.count) : 0;
     const text = `${value.count}/${value.hash}/${credits}`;
     if (text === heldTold) return;
     heldTold = text;
@@ -315,6 +319,10 @@ export function createWorkerNode(options: WorkerOptions, ports: ClientPorts): Wo
       book.fillSlots();
       leaveWhenIdle();
       tellHeld();
+      const { pressed } = shared;
+      fromSession(session.tick(now));
+      if (shared.pressed === pressed) return out;
+      tellHeld();
       fromSession(session.tick(now));
       return out;
     },
@@ -337,6 +345,7 @@ const sharedBy = (ways: Pick<Shared, 'working' | 'suits' | 'now' | 'emit' | 'off
   runs: new Map(),
   reconciling: false,
   spoolFull: false,
+  pressed: false,
   sessionNumber: 0,
   welcome: undefined,
   renewedAt: monoMs(0),

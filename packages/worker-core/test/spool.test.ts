@@ -164,3 +164,18 @@ test('W7 local operation: a result while away, back in a new session -> inventor
   expect(scene.node.snapshot().local).toBe(false);
   expect(event(scene.notes, 'worker.localEnded')).toHaveLength(1);
 });
+
+test('W8 worker: more waits than the session lets pass -> it wants nothing; once it is told, it wants as much as before', () => {
+  const scene = createScene();
+  scene.input({ kind: 'started' });
+  scene.open();
+  const credits = (): number => scene.beats().at(-1)!.credits;
+  expect(credits()).toBe(2);
+  // Each is answered, and the answers are not taken.
+  for (let frame = 0; frame < 2; frame += 1) scene.say(...Array.from({ length: 2800 }, () => ({ t: 'strange' }) as never));
+  scene.pass(3000);
+  expect(credits()).toBe(0);
+  for (let turn = 0; turn < 8; turn += 1) scene.commit();
+  scene.pass(300);
+  expect(credits()).toBe(2);
+});

@@ -27,7 +27,7 @@ export function createApp(services: Services, host: NodeHost, links: WorkerLinks
   addRunRoutes(routes, ports, store.queries);
   addBlobRoutes(routes, ports, store.queries, blobs);
   const streams = addStreamRoutes(routes, ports, store.queries, events, logs);
-  const sizes = { links: () => links.size, streams: () => streams.size };
+  const sizes = { links: () => links.size, streams: () => streams.size, logsDropped: () => logs.dropped };
   addAdminRoutes(routes, ports, metrics, () => watch.refresh(host, sizes), links.mayReport);
   answerProblems(app, ports);
   // Hono's own types of a listener speak of HTTP/2 as well; this server never does.
