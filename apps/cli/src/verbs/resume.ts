@@ -22,6 +22,7 @@ export async function resumeVerb(name: string | undefined, flags: SettingFlags &
   const cache = cacheFolder(projectFolder(process.cwd()));
   const folder = latestRunFolder(cache, name);
   const record = folder && readRecord(folder);
+  const atEnd: (() => void)[] = [];
   if (settings.connect !== undefined) {
     const id = name ?? record?.id;
     if (!id) throw usageError('resume a run: which one? Give its id');
@@ -35,9 +36,11 @@ export async function resumeVerb(name: string | undefined, flags: SettingFlags &
         cache,
         reporters: settings.reporter ?? [],
         io,
+        atEnd,
       });
     } finally {
       client.close();
+      for (const act of atEnd) act();
     }
   }
   if (!folder || !record || record.id === '') {
@@ -65,9 +68,11 @@ export async function resumeVerb(name: string | undefined, flags: SettingFlags &
       reporters: settings.reporter ?? [],
       io,
       fleet,
+      atEnd,
     });
   } finally {
     await fleet.close();
+    for (const act of atEnd) act();
   }
 }
 
@@ -80,9 +85,11 @@ interface Going {
   readonly reporters: readonly string[];
   readonly io: Console;
   readonly fleet?: LocalFleet;
+  /** Takes what is to be done when nothing is left to close. */
+  readonly atEnd: (() => void)[];
 }
 
-async function goOn({ client, id, record, folder, cache, reporters, io, fleet }: Going): Promise<number> {
+async function goOn({ client, id, record, folder, cache, reporters, io, fleet, atEnd }: Going): Promise<number> {
   const run = await client.run(id);
   const over = run.state === 'finished' || run.state === 'cancelled';
   if (over) io.say(`holdfast: ${run.name} is over: ${run.state}; this is its report`);
@@ -96,31 +103,28 @@ async function goOn({ client, id, record, folder, cache, reporters, io, fleet }:
     () => client.interrupt(id),
     (code) => process.exit(code),
   );
-  try {
-    const command = record?.command ?? [];
-    const followed = await followRun({
-      client,
-      id,
-      title: run.name,
-      command,
-      startedAt: record?.startedAt ?? new Date(run.createdWall).toISOString(),
-      reporter: createReporters({
-        names: reporters,
-        folder,
-        cwd: record?.cwd ?? process.cwd(),
-        logs: 'none',
-        again: `${commandName(process.env)} run --last-failed -- ${command.join(' ')}`,
-      }),
+  atEnd.push(() => interrupts.dispose());
+  const command = record?.command ?? [];
+  const followed = await followRun({
+    client,
+    id,
+    title: run.name,
+    command,
+    startedAt: record?.startedAt ?? new Date(run.createdWall).toISOString(),
+    reporter: createReporters({
+      names: reporters,
       folder,
-      failFast: false,
-      signal: interrupts.signal,
-      passWithNoTests: record?.spec.suite?.options?.['passWithNoTests'] === true,
-      ...(fleet ? { broken: fleet.failed, takeDown: () => fleet.takeDown() } : {}),
-      say: (line) => io.say(line),
-    });
-    if (record) writeHistory(cache, updateHistory(readHistory(cache).history, runDurations(id, followed.fold)));
-    return interrupts.code() ?? followed.exitCode;
-  } finally {
-    interrupts.dispose();
-  }
+      cwd: record?.cwd ?? process.cwd(),
+      logs: 'none',
+      again: `${commandName(process.env)} run --last-failed -- ${command.join(' ')}`,
+    }),
+    folder,
+    failFast: false,
+    signal: interrupts.signal,
+    passWithNoTests: record?.spec.suite?.options?.['passWithNoTests'] === true,
+    ...(fleet ? { broken: fleet.failed, takeDown: () => fleet.takeDown() } : {}),
+    say: (line) => io.say(line),
+  });
+  if (record) writeHistory(cache, updateHistory(readHistory(cache).history, runDurations(id, followed.fold)));
+  return interrupts.code() ?? followed.exitCode;
 }

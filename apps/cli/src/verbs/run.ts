@@ -37,7 +37,7 @@ export async function runVerb(command: readonly string[], flags: RunFlags, setti
   const cache = cacheFolder(projectFolder(process.cwd()));
   const { history, note } = readHistory(cache, settings.history);
   tellNotes(io, [...plan.notes, ...(note === undefined ? [] : [note])]);
-  const session: Session = { settings, flags, plan, cache, history, io, startedAt: new Date(), command };
+  const session: Session = { settings, flags, plan, cache, history, io, startedAt: new Date(), command, atEnd: [] };
   return settings.connect === undefined ? runHere(session) : runThere(session, settingFlags);
 }
 
@@ -71,6 +71,8 @@ interface Session {
   readonly io: Console;
   readonly startedAt: Date;
   readonly command: readonly string[];
+  /** To be done when nothing is left to close: until then a second Ctrl-C leaves at once. */
+  readonly atEnd: (() => void)[];
 }
 
 async function runHere(session: Session): Promise<number> {
@@ -110,6 +112,7 @@ async function runHere(session: Session): Promise<number> {
     return await submitAndFollow(session, fleet.client, tasks, folder, record, fleet);
   } finally {
     await fleet.close();
+    for (const act of session.atEnd) act();
   }
 }
 
@@ -141,6 +144,7 @@ async function runThere(session: Session, flags: SettingFlags): Promise<number> 
     return await submitAndFollow(session, client, tasks, folder, record);
   } finally {
     client.close();
+    for (const act of session.atEnd) act();
   }
 }
 
@@ -171,26 +175,21 @@ async function submitAndFollow(
     },
     (code) => process.exit(code),
   );
-  let id: RunId;
-  let followed: Followed;
-  try {
-    const submitted = submitRun(client, {
-      name: plan.title.slice(0, 512),
-      spec,
-      ...fingerprint,
-      tasks,
-      key: randomUUID(),
-      accepted(accepted) {
-        writeRecord(folder, { ...record, id: accepted, spec });
-        known.resolve(accepted);
-      },
-      stopped: () => interrupts.code() !== undefined,
-    });
-    id = await (fleet ? Promise.race([submitted, fleet.failed]) : submitted);
-    followed = await followToEnd(client, id, session, out, interrupts, fleet);
-  } finally {
-    interrupts.dispose();
-  }
+  session.atEnd.push(() => interrupts.dispose());
+  const submitted = submitRun(client, {
+    name: plan.title.slice(0, 512),
+    spec,
+    ...fingerprint,
+    tasks,
+    key: randomUUID(),
+    accepted(accepted) {
+      writeRecord(folder, { ...record, id: accepted, spec });
+      known.resolve(accepted);
+    },
+    stopped: () => interrupts.code() !== undefined,
+  });
+  const id = await (fleet ? Promise.race([submitted, fleet.failed]) : submitted);
+  const followed = await followToEnd(client, id, session, out, interrupts, fleet);
   if (flags.json) io.print(readFileSync(followed.report, 'utf8').trimEnd());
   const kept = readHistory(session.cache, settings.history).history;
   writeHistory(session.cache, updateHistory(kept, runDurations(id, followed.fold)), settings.history);
