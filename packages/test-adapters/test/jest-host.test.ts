@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { describeExit, listUnits } from '../src/io/host.ts';
-import { copyFixture, grades, openSession, plainEnvironment } from './support/host-session.ts';
+import { copyFixture, grades, openSession, pathsBelow, plainEnvironment } from './support/host-session.ts';
 
 // Real processes on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -116,7 +116,7 @@ test('jest host: all files one by one -> the same totals as jest itself, and not
   using fixture = copyFixture('jest-basic');
   // Jest itself says nothing of the cases of a process that was killed.
   rmSync(join(fixture.cwd, 'test/killed.test.js'));
-  const before = readdirSync(fixture.cwd, { recursive: true }).sort();
+  const before = pathsBelow(fixture.cwd);
   const plain = spawnSync(process.execPath, [join(fixture.cwd, 'node_modules/jest/bin/jest.js'), '--json', '--ci', '--bail=0'], {
     cwd: fixture.cwd,
     env: plainEnvironment(),
@@ -138,5 +138,5 @@ test('jest host: all files one by one -> the same totals as jest itself, and not
     broken: report['numRuntimeErrorTestSuites'],
   });
   expect(report['numTotalTests']).toBeGreaterThan(8);
-  expect(readdirSync(fixture.cwd, { recursive: true }).sort()).toEqual(before);
+  expect(pathsBelow(fixture.cwd)).toEqual(before);
 });

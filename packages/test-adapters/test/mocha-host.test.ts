@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { describeExit, listUnits } from '../src/io/host.ts';
-import { copyFixture, grades, openSession, plainEnvironment } from './support/host-session.ts';
+import { copyFixture, grades, openSession, pathsBelow, plainEnvironment } from './support/host-session.ts';
 
 // Real processes on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -116,7 +116,7 @@ test('mocha host: its global setup throws, its config does not load, it is not i
 test('mocha host: the files that mocha can run as one -> the same totals, and nothing written', async () => {
   using fixture = copyFixture('mocha-basic');
   for (const name of ['killed', 'late', 'broken', 'mocks', 'hooks']) rmSync(join(fixture.cwd, `test/${name}.js`));
-  const before = readdirSync(fixture.cwd, { recursive: true }).sort();
+  const before = pathsBelow(fixture.cwd);
   const program = join(fixture.cwd, 'node_modules/mocha/bin/mocha.js');
   const report = `${fixture.cwd}.json`;
   const args = [program, '--reporter', 'json', '--reporter-option', `output=${report}`, '--no-parallel', '--no-bail'];
@@ -128,5 +128,5 @@ test('mocha host: the files that mocha can run as one -> the same totals, and no
   for (const unit of await session.list()) for (const { grade } of (await session.run(unit)).cases) count[grade] += 1;
   expect([count.passed + count.flaky, count.failed, count.skipped]).toEqual([stats['passes'], stats['failures'], stats['pending']]);
   expect(stats['tests']).toBe(7);
-  expect(readdirSync(fixture.cwd, { recursive: true }).sort()).toEqual(before);
+  expect(pathsBelow(fixture.cwd)).toEqual(before);
 });

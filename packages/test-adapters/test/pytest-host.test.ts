@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { describeExit, listUnits } from '../src/io/host.ts';
-import { copyFixture, grades, openSession, plainEnvironment, type Session } from './support/host-session.ts';
+import { copyFixture, grades, openSession, pathsBelow, plainEnvironment, type Session } from './support/host-session.ts';
 
 // Real processes on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -17,11 +17,7 @@ const open = (cwd: string, python: string, args: readonly string[] = [], slot = 
   openSession('pytest', cwd, { args, slot, env: environment, options: { command: [python, '-m', 'pytest'] } });
 
 /** Other plugins of the machine may make folders of their own, natively as well. */
-const files = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true })
-    .map(String)
-    .filter((path) => !/^(node_modules|\.benchmarks)/.test(path))
-    .sort();
+const files = (folder: string): string[] => pathsBelow(folder).filter((path) => !path.startsWith('.benchmarks'));
 
 test.for(pythons)(
   'trap 12, pytest host, %s: addopts stop at the first failure, a module is broken -> every file runs, once, and nothing is written',

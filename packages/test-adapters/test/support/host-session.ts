@@ -1,7 +1,7 @@
 /** Talks to a real host about a copy of a fixture, in the order of the protocol. */
-import { cpSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import type { CaseResult, TestUnit } from '@holdfast/model';
 import { type Host, type HostExit, hostProgram, openHost } from '../../src/io/host.ts';
 import type { HostEvent } from '../../src/host-protocol.ts';
@@ -18,6 +18,12 @@ export function copyFixture(name: string): Disposable & { readonly cwd: string }
   symlinkSync(join(installed, 'node_modules'), join(cwd, 'node_modules'));
   return { cwd, [Symbol.dispose]: () => rmSync(cwd, { recursive: true, force: true }) };
 }
+
+/** Everything below a folder, sorted. Links are named and not followed: workspaces link in circles. */
+export const pathsBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .sort();
 
 const asleep = (): void => undefined;
 
