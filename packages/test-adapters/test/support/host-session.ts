@@ -1,7 +1,7 @@
 /** Talks to a real host about a copy of a fixture, in the order of the protocol. */
 import { cpSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { CaseResult, TestUnit } from '@holdfast/model';
 import { type Host, type HostExit, hostProgram, openHost } from '../../src/io/host.ts';
 import type { HostEvent } from '../../src/host-protocol.ts';
@@ -19,10 +19,13 @@ export function copyFixture(name: string): Disposable & { readonly cwd: string }
   return { cwd, [Symbol.dispose]: () => rmSync(cwd, { recursive: true, force: true }) };
 }
 
-/** Everything below a folder, sorted. Links are named and not followed: workspaces link in circles. */
+/** Everything below a folder, sorted. Links are named and not followed, as Node's own recursive reading does: workspaces link in circles. */
 export const pathsBelow = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+  readdirSync(folder, { withFileTypes: true })
+    .flatMap((entry) => {
+      const below = entry.isDirectory() ? pathsBelow(join(folder, entry.name)) : [];
+      return [entry.name, ...below.map((path) => join(entry.name, path))];
+    })
     .sort();
 
 const asleep = (): void => undefined;
