@@ -73,9 +73,23 @@ test('trap 10, mocha host: time and fs are mocked for good, something is thrown 
     await using late = await openSession('mocha', fixture.cwd);
     const first = await late.run('test/late.js');
     const second = first.end.ok ? await late.run('test/a.js.js') : undefined;
-    expect(JSON.stringify([first.end.errors, second?.end.errors, (await late.close()).stderrTail])).toContain('too late');
+    expect(JSON.stringify([first, second, (await late.close()).stderrTail])).toContain('too late');
   }
 });
+
+test.for([0, 1, 2, 3, 4, 5, 6])(
+  'M4 mocha host: something is thrown %i turns after a test -> heard, whoever listens in that turn',
+  async (turns) => {
+    using fixture = copyFixture('mocha-basic');
+    const later = `${'setImmediate(() => '.repeat(turns)}setImmediate(() => { throw new Error('too late'); })${')'.repeat(turns)}`;
+    writeFileSync(join(fixture.cwd, 'test/later.js'), `it('is over', () => { ${later}; });`);
+    await using session = await openSession('mocha', fixture.cwd, { args: ['--no-config', 'test/later.js', 'test/a.js.js'] });
+    const first = await session.run('test/later.js');
+    const second = first.end.ok ? await session.run('test/a.js.js') : undefined;
+    const told = JSON.stringify([first, second, second && (await session.close()).stderrTail]);
+    expect(told).toContain('too late');
+  },
+);
 
 test('mocha host: a test kills its process -> the host dies alike, and its last event names the test', async () => {
   using fixture = copyFixture('mocha-basic');

@@ -19,6 +19,8 @@ export interface Runner {
   on(event: string, listener: (test: Test, error: unknown) => void): void;
   readonly _grep: RegExp;
   readonly _invert?: boolean;
+  /** Takes its listeners away, those on the process as well. Without it they go at the end of the run. */
+  dispose?(): void;
 }
 
 export interface Suite {

@@ -5,7 +5,8 @@
  *    The process and its modules stay: mocha runs all files in one process, too.
  * M2 Global fixtures run once: set up before the first file, taken down at the end.
  * M3 What tests mock is captured at load: timers, `fs`.
- * M4 Something thrown between two files belongs to the one before; it is told with the next end, or by the exit code.
+ * M4 Something thrown while mocha itself does not listen belongs to the file before; it is told with the next end, or by the exit code.
+ *    Mocha listens from the start of its run until its end, and not while a file is loaded or its last turns pass.
  */
 import { once } from 'node:events';
 import { writeSync } from 'node:fs';
@@ -48,7 +49,8 @@ interface Session {
   readonly late: Failure[];
   globals: object | undefined;
   broken: Failure | undefined;
-  running: boolean;
+  /** Mocha hears what is thrown. */
+  listening: boolean;
 }
 
 /** Serves until it is asked to close. */
@@ -56,12 +58,12 @@ async function serve(mocha: Mocha, socket: Socket, version: string): Promise<voi
   await once(socket, 'connect');
   const cwd = process.cwd();
   const shared = [mocha.options.file ?? []].flat().map((file) => resolve(cwd, file));
-  const session: Session = { mocha, cwd, shared, late: [], globals: undefined, broken: undefined, running: false };
+  const session: Session = { mocha, cwd, shared, late: [], globals: undefined, broken: undefined, listening: false };
   const emit = (event: HostEvent): void => say(socket, event);
   emit({ t: 'ready', runner: 'mocha', version });
   for (const name of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(name, (error: unknown) => {
-      if (!session.running) session.late.push(failureOfThrown(error, 'thrown after the tests: '));
+      if (!session.listening) session.late.push(failureOfThrown(error, 'thrown after the tests: '));
     });
   }
   const files = mocha.files.map((file) => resolve(cwd, file)).filter((file) => !shared.includes(file));
@@ -83,14 +85,19 @@ async function runUnit(session: Session, id: number, unit: TestUnit, emit: (even
   const errors: Failure[] = session.late.splice(0);
   let reader: MochaReader | undefined;
   let failures = 0;
-  session.running = true;
   try {
     await setUp(session);
     if (session.broken) errors.push(session.broken);
     else {
       const one = await load(session, resolve(session.cwd, unit.file));
       failures = await new Promise<number>((done) => {
-        const runner: Runner = one.run(done);
+        session.listening = true;
+        const runner: Runner = one.run((count) => {
+          // Its listener stays, and from now on only throws again: that would end the process.
+          runner.dispose?.();
+          session.listening = false;
+          done(count);
+        });
         reader = readMocha(
           runner,
           unit.file,
@@ -106,7 +113,7 @@ async function runUnit(session: Session, id: number, unit: TestUnit, emit: (even
   } catch (error) {
     errors.push(failureOfMocha(error));
   }
-  session.running = false;
+  session.listening = false;
   const { cases = 0, failed = 0, errors: more = [] } = reader?.report() ?? {};
   errors.push(...more, ...session.late.splice(0));
   if (failures > 0 && failed === 0 && errors.length === 0) errors.push(failureOf('mocha calls the run failed and names no test'));
